@@ -1,0 +1,32 @@
+using System.Runtime.InteropServices;
+
+namespace OverlayTools.Native;
+
+/// <summary><c>renameat2(2)</c>.</summary>
+internal static partial class Rename
+{
+    private const int CurrentDirectory = -100;
+    private const uint NoReplace = 1;
+
+    [LibraryImport("libc", EntryPoint = "renameat2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int RenameAt2(int oldDirectory, string oldPath, int newDirectory, string newPath, uint flags);
+
+    [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int Link(string oldPath, string newPath);
+
+    /// <summary>Renames a file; without <paramref name="replace"/>, an existing target fails with EEXIST.</summary>
+    /// <exception cref="LinuxException">With the error number of the call.</exception>
+    public static void File(string from, string to, bool replace)
+    {
+        if (RenameAt2(CurrentDirectory, from, CurrentDirectory, to, replace ? 0 : NoReplace) == 0)
+            return;
+
+        var errno = Marshal.GetLastPInvokeError();
+        // NFS and some FUSE file systems know no RENAME_NOREPLACE; link(2) refuses an existing target everywhere.
+        if (replace || errno is not (Errno.EINVAL or Errno.ENOSYS))
+            throw new LinuxException("rename", errno, to);
+        if (Link(from, to) != 0)
+            throw LinuxException.Last("link", to);
+        System.IO.File.Delete(from);
+    }
+}
