@@ -1,0 +1,32 @@
+@{
+    RootModule = 'bin/OverlayTools.dll'
+    ModuleVersion = '0.1.0'
+    GUID = '5d1c5f57-6f0e-4f4b-9d6e-3f2a8f1c9b64'
+    Author = 'The OverlayTools authors'
+    CompanyName = 'The OverlayTools authors'
+    Copyright = '(c) The OverlayTools authors. MIT licence.'
+    Description = 'Persistent overlays for Apptainer and Singularity containers: create, embed, inspect, resize and run them, without mkfs, dd, resize2fs or siftool.'
+    PowerShellVersion = '7.4'
+    CompatiblePSEditions = @('Core')
+    FormatsToProcess = @(
+        'bin/Sif.Format.ps1xml'
+        'bin/Overlays.Format.ps1xml'
+    )
+    CmdletsToExport = @(
+        'Add-SifPartition'
+        'Get-SifDescriptor'
+        'Invoke-ContainerWithOverlay'
+        'New-OverlayImage'
+        'New-SifImage'
+        'Resize-OverlayImage'
+    )
+    FunctionsToExport = @()
+    VariablesToExport = @()
+    AliasesToExport = @()
+    PrivateData = @{
+        PSData = @{
+            Tags = @('Apptainer', 'Singularity', 'Container', 'Overlay', 'SIF', 'ext3', 'HPC', 'Linux', 'PSEdition_Core')
+            LicenseUri = 'https://opensource.org/licenses/MIT'
+        }
+    }
+}
