@@ -23,17 +23,16 @@ internal static class Supervisor
         Processes.Ignore(Processes.Interrupt);
         Processes.Ignore(Processes.Quit);
         Processes.Ignore(Processes.HangUp);
+        var plan = PlanFile.Read();
+        var session = new Session(plan);
         var exitCode = InitProtocol.FailureExitCode;
-        Session? session = null;
         try
         {
-            var plan = PlanFile.Read();
             Privileges.BecomeSubreaper();
             if (plan.Identity.InUserNamespace && !WaitForMaps())
                 return exitCode;
 
             WatchForStop();
-            session = new Session(plan);
             session.Assemble();
             exitCode = RunCommand(session);
             EndStragglers(session);
@@ -44,7 +43,7 @@ internal static class Supervisor
         }
         finally
         {
-            session?.TearDown();
+            session.TearDown();
         }
 
         StatusChannel.Send(InitProtocol.Ended, exitCode.ToString(System.Globalization.CultureInfo.InvariantCulture));

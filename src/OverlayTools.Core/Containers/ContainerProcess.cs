@@ -183,11 +183,12 @@ public sealed class ContainerProcess : IDisposable
             lock (_control)
             {
                 if (!_stopped)
-                    RandomAccess.Write(_control, "g"u8, 0);
+                    Descriptors.Write(_control, "g"u8);
             }
         }
-        catch (Exception error) when (error is EngineException or IOException or UnauthorizedAccessException)
+        catch (Exception error)
         {
+            // Whatever it was: the container waits for us, and must not wait for ever.
             _failure = error as EngineException
                 ?? new EngineException(ErrorIds.NamespaceUnavailable, $"The user namespace could not be set up: {error.Message}", inner: error);
             Stop();

@@ -1,4 +1,3 @@
-using Microsoft.Win32.SafeHandles;
 using OverlayTools.IO;
 using OverlayTools.Native;
 using OverlayTools.Sif;
@@ -33,15 +32,14 @@ internal static class ImageOpener
             return new LayerSource { Kind = LayerKind.Directory, Path = path, ReadOnly = !request.Writable };
 
         var file = OpenFile(path, set, write: false);
-        switch (ImageFormats.Recognize(file, path))
+        switch (ImageFormats.Recognize(file.Handle, path))
         {
             case ImageFormat.Squashfs:
                 if (request.Writable)
                     throw NotWritableImage(path, "A squashfs image is read-only by nature.");
-                return Whole(LayerKind.Squashfs, path, file, set, readOnly: true);
+                return Whole(LayerKind.Squashfs, file, set, readOnly: true);
             case ImageFormat.Ext3:
-                return Ext3Layers.Check(
-                    Whole(LayerKind.Ext3, path, request.Writable ? Reopen(path, set) : file, set, !request.Writable), set, asOverlay: false);
+                return Whole(LayerKind.Ext3, request.Writable ? OpenFile(path, set, write: true) : file, set, !request.Writable);
             case ImageFormat.Sif:
                 return OpenSif(request, file, set, out embedded);
             default:
@@ -50,10 +48,10 @@ internal static class ImageOpener
     }
 
     private static LayerSource OpenSif(
-        ContainerRequest request, SafeFileHandle file, ImageSet set, out IReadOnlyList<LayerSource> embedded)
+        ContainerRequest request, OpenImage file, ImageSet set, out IReadOnlyList<LayerSource> embedded)
     {
         var path = request.ImagePath;
-        using var sif = SifImage.Open(new FileWindow(file), path);
+        using var sif = SifImage.Open(new FileWindow(file.Handle), path);
         var primary = sif.PrimaryPartition
             ?? throw new EngineException(ErrorIds.SifNoPrimaryPartition, $"'{path}' has no root file system.",
                 "Its partition of type PrimarySystem is what a container runs; Get-SifDescriptor lists what there is.", path);
@@ -62,14 +60,12 @@ internal static class ImageOpener
                 "Run it with Apptainer, which asks for the key.", path);
         CheckArchitecture(path, primary);
 
-        var readable = set.Files.ToList().IndexOf(file);
-        embedded = EmbeddedOverlays(request, sif, file, readable, set);
-        return Partition(primary, path, readable, file, readOnly: true, set)
-            ?? throw NotRecognized(path);
+        embedded = EmbeddedOverlays(request, sif, file, set);
+        return Partition(primary, file, readOnly: true, set) ?? throw NotRecognized(path);
     }
 
     private static List<LayerSource> EmbeddedOverlays(
-        ContainerRequest request, SifImage sif, SafeFileHandle file, int readable, ImageSet set)
+        ContainerRequest request, SifImage sif, OpenImage file, ImageSet set)
     {
         var overlays = new List<LayerSource>();
         var needsWriter = request.Writable;
@@ -80,13 +76,12 @@ internal static class ImageOpener
             {
                 // Only the first takes the changes; any further one is a lower layer.
                 needsWriter = false;
-                var writer = Reopen(request.ImagePath, set);
-                overlays.Add(Partition(partition, request.ImagePath, set.Files.Count - 1, writer, readOnly: false, set)!);
-                continue;
+                overlays.Add(Partition(partition, OpenFile(file.Path, set, write: true), readOnly: false, set)!);
             }
-
-            if (Partition(partition, request.ImagePath, readable, file, readOnly: true, set) is { } layer)
+            else if (Partition(partition, file, readOnly: true, set) is { } layer)
+            {
                 overlays.Add(layer);
+            }
         }
 
         if (needsWriter)
@@ -101,15 +96,15 @@ internal static class ImageOpener
             return [DirectoryOverlay(argument)];
 
         var file = OpenFile(path, set, write: false);
-        switch (ImageFormats.Recognize(file, path))
+        switch (ImageFormats.Recognize(file.Handle, path))
         {
             case ImageFormat.Squashfs:
                 if (!argument.ReadOnly)
                     set.Warnings.Add($"The overlay '{path}' is squashfs, which is read-only.");
-                return [Whole(LayerKind.Squashfs, path, file, set, readOnly: true)];
+                return [Whole(LayerKind.Squashfs, file, set, readOnly: true)];
             case ImageFormat.Ext3:
-                var open = argument.ReadOnly ? file : Reopen(path, set);
-                return [Ext3Layers.Check(Whole(LayerKind.Ext3, path, open, set, argument.ReadOnly), set, asOverlay: true)];
+                var open = argument.ReadOnly ? file : OpenFile(path, set, write: true);
+                return [Ext3Layers.Describe(Whole(LayerKind.Ext3, open, set, argument.ReadOnly), open, set.Warnings)];
             case ImageFormat.Sif:
                 return SifOverlays(argument, file, set);
             default:
@@ -117,9 +112,9 @@ internal static class ImageOpener
         }
     }
 
-    private static List<LayerSource> SifOverlays(OverlayArgument argument, SafeFileHandle file, ImageSet set)
+    private static List<LayerSource> SifOverlays(OverlayArgument argument, OpenImage file, ImageSet set)
     {
-        using var sif = SifImage.Open(new FileWindow(file), argument.Path);
+        using var sif = SifImage.Open(new FileWindow(file.Handle), argument.Path);
         var partitions = sif.Overlays.ToList();
         if (partitions.Count == 0)
             throw new EngineException(ErrorIds.OverlayNotExt3, $"'{argument.Path}' has no overlay partition.",
@@ -127,14 +122,12 @@ internal static class ImageOpener
 
         // Squashfs alone cannot be written: that is no reason to fail, as for a squashfs file of its own.
         var writer = argument.ReadOnly ? null : partitions.Find(p => p.Partition?.FileSystem == SifFileSystem.Ext3);
-        var readable = set.Files.ToList().IndexOf(file);
         var layers = new List<LayerSource>();
         foreach (var partition in partitions)
         {
             var write = ReferenceEquals(partition, writer);
-            var handle = write ? Reopen(argument.Path, set) : file;
-            var index = write ? set.Files.Count - 1 : readable;
-            if (Partition(partition, argument.Path, index, handle, readOnly: !write, set) is { } layer)
+            var open = write ? OpenFile(argument.Path, set, write: true) : file;
+            if (Partition(partition, open, readOnly: !write, set) is { } layer)
                 layers.Add(layer);
         }
 
@@ -153,46 +146,52 @@ internal static class ImageOpener
         };
     }
 
-    private static LayerSource? Partition(
-        SifObject partition, string path, int fileIndex, SafeFileHandle file, bool readOnly, ImageSet set)
+    private static LayerSource? Partition(SifObject partition, OpenImage file, bool readOnly, ImageSet set)
     {
         if (partition.Fault is { } fault)
-            throw new EngineException(ErrorIds.SifCorrupt, $"Object {partition.Id} of '{path}' is damaged: {fault}", null, path);
-        var isOverlay = partition.Partition?.Type == SifPartitionType.Overlay;
-        var kind = partition.Partition?.FileSystem switch
+            throw new EngineException(ErrorIds.SifCorrupt, $"Object {partition.Id} of '{file.Path}' is damaged: {fault}", null, file.Path);
+        LayerKind? kind = partition.Partition?.FileSystem switch
         {
             SifFileSystem.Squashfs => LayerKind.Squashfs,
             SifFileSystem.Ext3 => LayerKind.Ext3,
-            _ => (LayerKind?)null,
+            _ => null,
         };
         if (kind is null)
             return null;
 
         var layer = new LayerSource
         {
-            Kind = kind.Value, Path = path, File = fileIndex, Offset = partition.Offset, Length = partition.SizeBytes, ReadOnly = readOnly,
+            Kind = kind.Value,
+            Path = file.Path,
+            File = file.Index,
+            Offset = partition.Offset,
+            Length = partition.SizeBytes,
+            ReadOnly = readOnly,
         };
         if (kind == LayerKind.Squashfs)
             return layer;
-        LockRange(file, path, !readOnly, layer.Offset, layer.Length, set);
-        return Ext3Layers.Check(layer, set, isOverlay);
+        LockRange(file, !readOnly, layer.Offset, layer.Length, set);
+        return partition.IsPartition(SifPartitionType.Overlay) ? Ext3Layers.Describe(layer, file, set.Warnings) : layer;
     }
 
-    private static LayerSource Whole(LayerKind kind, string path, SafeFileHandle file, ImageSet set, bool readOnly)
+    private static LayerSource Whole(LayerKind kind, OpenImage file, ImageSet set, bool readOnly)
     {
-        var length = RandomAccess.GetLength(file);
         if (kind == LayerKind.Ext3)
-            LockRange(file, path, !readOnly, 0, 0, set);
+            LockRange(file, !readOnly, 0, 0, set);
         return new LayerSource
         {
-            Kind = kind, Path = path, File = set.Files.ToList().IndexOf(file), Offset = 0, Length = length, ReadOnly = readOnly,
+            Kind = kind,
+            Path = file.Path,
+            File = file.Index,
+            Length = RandomAccess.GetLength(file.Handle),
+            ReadOnly = readOnly,
         };
     }
 
-    private static void LockRange(SafeFileHandle file, string path, bool exclusive, long offset, long length, ImageSet set)
+    private static void LockRange(OpenImage file, bool exclusive, long offset, long length, ImageSet set)
     {
-        if (!RangeLock.Acquire(file, path, exclusive, offset, length))
-            set.Warnings.Add($"The file system that holds '{path}' knows no locks: make sure that nobody else uses the image, "
+        if (!RangeLock.Acquire(file.Handle, file.Path, exclusive, offset, length))
+            set.Warnings.Add($"The file system that holds '{file.Path}' knows no locks: make sure that nobody else uses the image, "
                 + "or it will be damaged.");
     }
 
@@ -208,21 +207,23 @@ internal static class ImageOpener
     private static void CheckArchitecture(string path, SifObject primary)
     {
         var architecture = primary.Partition?.Architecture ?? SifArchitecture.Unknown;
-        if (!SifArchitectures.RunsHere(architecture))
+        if (!RunsHere(architecture))
             throw new EngineException(ErrorIds.ArchitectureMismatch,
-                $"'{path}' was made for {SifArchitectures.NameOf(architecture)}; this machine is {SifArchitectures.NameOf(SifArchitectures.Host)}.",
+                $"'{path}' was made for {architecture.ToName()}; this machine is {SifArchitectures.Host.ToName()}.",
                 "Use an image for this machine's architecture.", path);
     }
 
-    private static SafeFileHandle OpenFile(string path, ImageSet set, bool write)
+    private static bool RunsHere(SifArchitecture architecture) =>
+        architecture == SifArchitecture.Unknown || architecture == SifArchitectures.Host
+        || (architecture, SifArchitectures.Host) is (SifArchitecture.I386, SifArchitecture.Amd64)
+            or (SifArchitecture.Arm, SifArchitecture.Arm64);
+
+    private static OpenImage OpenFile(string path, ImageSet set, bool write)
     {
         var handle = Native.Open.TryFile(path, write ? Native.Open.ReadWrite : Native.Open.ReadOnly, 0, out var errno)
             ?? throw OpenFailure(path, write, errno);
-        set.Add(handle);
-        return handle;
+        return set.Add(handle, path);
     }
-
-    private static SafeFileHandle Reopen(string path, ImageSet set) => OpenFile(path, set, write: true);
 
     private static Exception OpenFailure(string path, bool write, int errno) => errno switch
     {

@@ -2,6 +2,12 @@ using Microsoft.Win32.SafeHandles;
 
 namespace OverlayTools.Containers;
 
+/// <summary>An open image file of a container.</summary>
+/// <param name="Handle">The file.</param>
+/// <param name="Index">Its place among the files that the container inherits.</param>
+/// <param name="Path">Its path.</param>
+internal readonly record struct OpenImage(SafeFileHandle Handle, int Index, string Path);
+
 /// <summary>The open image files of one container. Closing them is safe once the container has inherited them.</summary>
 internal sealed class ImageSet : IDisposable
 {
@@ -12,11 +18,11 @@ internal sealed class ImageSet : IDisposable
     /// <summary>Warnings that opening the images gave.</summary>
     public List<string> Warnings { get; } = [];
 
-    /// <summary>Adds an open file and returns its index.</summary>
-    public int Add(SafeFileHandle file)
+    /// <summary>Adds an open file.</summary>
+    public OpenImage Add(SafeFileHandle file, string path)
     {
         _files.Add(file);
-        return _files.Count - 1;
+        return new OpenImage(file, _files.Count - 1, path);
     }
 
     public void Dispose()

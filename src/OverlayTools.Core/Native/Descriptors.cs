@@ -17,6 +17,9 @@ internal static unsafe partial class Descriptors
     [LibraryImport("libc", EntryPoint = "memfd_create", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int MemFdCreate(string name, uint flags);
 
+    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
+    private static partial nint WriteTo(SafeFileHandle file, byte* bytes, nuint count);
+
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     private static partial int Fcntl(int descriptor, int command, int argument);
 
@@ -39,6 +42,17 @@ internal static unsafe partial class Descriptors
     {
         var descriptor = MemFdCreate(name, MemoryCloseOnExec);
         return descriptor >= 0 ? new SafeFileHandle(descriptor, true) : throw LinuxException.Last("memfd_create");
+    }
+
+    /// <summary>Writes a few bytes to a pipe (<c>write(2)</c>).</summary>
+    /// <exception cref="LinuxException">With the error number, for example EPIPE.</exception>
+    public static void Write(SafeFileHandle pipe, ReadOnlySpan<byte> bytes)
+    {
+        fixed (byte* start = bytes)
+        {
+            if (WriteTo(pipe, start, (nuint)bytes.Length) != bytes.Length)
+                throw LinuxException.Last("write");
+        }
     }
 
     /// <summary>A close-on-exec duplicate whose number is at least <paramref name="least"/>.</summary>
