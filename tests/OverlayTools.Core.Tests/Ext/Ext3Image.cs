@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Microsoft.Win32.SafeHandles;
 using OverlayTools.Ext;
@@ -35,7 +36,18 @@ internal sealed class Ext3Image(string path)
 
     public SafeFileHandle Open() => File.OpenHandle(Path, FileMode.Open, FileAccess.ReadWrite);
 
-    //READ
+    public T Read<T>(Func<ExtFileSystem, T> read)
+    {
+        using var file = Open();
+        return read(ExtFileSystem.Open(new FileWindow(file)));
+    }
+
+    public ExtGrowth Grow(long size)
+    {
+        using var file = Open();
+        return ExtResizer.Grow(new FileWindow(file), size, null, TestContext.Current.CancellationToken);
+    }
+
     public void AssertClean()
     {
         Machine.NeedTool("e2fsck");
@@ -70,33 +82,46 @@ internal sealed class Ext3Image(string path)
     public void Mounted(string options, Action<string> inside)
     {
         Machine.NeedRoot();
-        using var point = new TemporaryDirectory();
-        Run("mount", "-o", "loop," + options, Path, point.Path);
-        try
-        {
-            inside(point.Path);
-        }
-        finally
-        {
-            Run("umount", point.Path);
-        }
+        InPrivateNamespace("""
+            mount -o "loop,$2" "$0" "$1" && echo ready && read -r _
+            umount "$1"
+            """, options, inside);
     }
 
-    /// <summary>Does something with the image mounted by fuse2fs.</summary>
+    /// <summary>Does something with the image mounted by fuse2fs, and waits for it to end.</summary>
     public void FuseMounted(string options, Action<string> inside)
     {
         Machine.NeedRoot();
         Machine.NeedTool("fuse2fs");
+        InPrivateNamespace("""
+            fuse2fs -f "$0" "$1" -o "$2" &
+            until mountpoint -q "$1"; do kill -0 $! || exit 1; sleep 0.02; done
+            echo ready && read -r _
+            umount "$1" && wait $!
+            """, options, inside);
+    }
+
+    // Only a mount in a namespace of its own ends with umount: whoever makes a namespace meanwhile takes a copy of all
+    // mounts of the common one, and keeps them alive.
+    private void InPrivateNamespace(string script, string options, Action<string> inside)
+    {
         using var point = new TemporaryDirectory();
-        Run("fuse2fs", Path, point.Path, "-o", options);
+        var start = new ProcessStartInfo("unshare") { RedirectStandardInput = true, RedirectStandardOutput = true };
+        foreach (var argument in (string[])["-m", "--propagation", "private", "sh", "-c", script, Path, point.Path, options])
+            start.ArgumentList.Add(argument);
+        using var holder = Process.Start(start)!;
         try
         {
-            inside(point.Path);
+            Assert.Equal("ready", holder.StandardOutput.ReadLine());
+            inside($"/proc/{holder.Id}/root{point.Path}");
         }
         finally
         {
-            Run("umount", point.Path);
+            holder.StandardInput.Close();
+            holder.WaitForExit();
         }
+
+        Assert.Equal(0, holder.ExitCode);
     }
 
     public static string Run(string program, params string[] arguments)
