@@ -44,7 +44,7 @@ public static class SifEditor
         WriteObject(file, table.Header.SlotOffset(placed.Slot), placed, added, progress, token);
         table.Header.Write(file);
         file.Flush();
-        return placed;
+        return placed.Reread();
     }
 
     private static void CheckChangeable(SifImage image, SifNewObject added)

@@ -109,8 +109,15 @@ public sealed class SifObject
     {
         if (Fault is not null)
             throw SifFailure.Corrupt(_path, $"object {Id}: {Fault}");
-        return SizeBytes == 0 ? new SubWindow(_image, 0, 0) : new SubWindow(_image, Offset, SizeBytes);
+        return DataWindow();
     }
+
+    /// <summary>The data of an object whose descriptor is not complete yet.</summary>
+    internal Window DataWindow() =>
+        SizeBytes == 0 ? new SubWindow(_image, 0, 0) : new SubWindow(_image, Offset, SizeBytes);
+
+    /// <summary>The object with the metadata that its descriptor has by now.</summary>
+    internal SifObject Reread() => new(_image, _path, Slot, Descriptor, PlaceFault);
 
     private static uint? NumberOrNull(uint raw) => (raw & ~SifDescriptor.GroupMask) is var number and not 0 ? number : null;
 }

@@ -67,10 +67,10 @@ public static class SifWriter
                 file.Clear(placed.Offset, Math.Min(placed.End, oldLength) - placed.Offset);
             if (placed.End > oldLength)
                 file.SetLength(placed.End);
-            added.Content.WriteTo(placed.OpenData(), progress, token);
+            added.Content.WriteTo(placed.DataWindow(), progress, token);
         }
 
-        added.AddDigest(placed.Descriptor, placed.OpenData());
+        added.AddDigest(placed.Descriptor, placed.DataWindow());
     }
 
     private static SifHeader NewHeader(SifCreateOptions options, long time)
