@@ -6,9 +6,6 @@ namespace OverlayTools.Sif;
 /// <summary>A SIF image, open for reading. Reading never changes a byte of it.</summary>
 public sealed class SifImage : IDisposable
 {
-    // LUKS1 and LUKS2 both start with it (cryptsetup, docs/on-disk-format-luks2).
-    private static ReadOnlySpan<byte> LuksMagic => [(byte)'L', (byte)'U', (byte)'K', (byte)'S', 0xBA, 0xBE];
-
     private readonly Window _file;
     private readonly SafeFileHandle? _handle;
 
@@ -155,12 +152,6 @@ public sealed class SifImage : IDisposable
     internal static long DataEnd(SifHeader header, IEnumerable<SifObject> objects) =>
         objects.Where(o => o.PlaceFault is null).Select(o => o.End).Append(header.DataOffset).Max();
 
-    private static bool StartsWithLuks(SifObject partition)
-    {
-        if (partition.Fault is not null || partition.SizeBytes < LuksMagic.Length)
-            return false;
-        Span<byte> start = stackalloc byte[LuksMagic.Length];
-        partition.OpenData().Read(0, start);
-        return start.SequenceEqual(LuksMagic);
-    }
+    private static bool StartsWithLuks(SifObject partition) =>
+        partition.Fault is null && SifFileSystems.Detect(partition.OpenData()) == SifFileSystem.EncryptedSquashfs;
 }

@@ -88,7 +88,7 @@ public abstract class OverlayToolsCommand : PSCmdlet, IDisposable
             resolved = full;
             return true;
         }
-        catch (Exception error) when (error is ItemNotFoundException or DriveNotFoundException or ProviderNotFoundException)
+        catch (SessionStateException error)
         {
             WriteNotFound(error, path);
             return false;
@@ -105,7 +105,7 @@ public abstract class OverlayToolsCommand : PSCmdlet, IDisposable
             var found = SessionState.Path.GetResolvedProviderPathFromPSPath(path, out var provider);
             return IsFileSystem(provider, path) ? found : [];
         }
-        catch (Exception error) when (error is ItemNotFoundException or DriveNotFoundException or ProviderNotFoundException)
+        catch (SessionStateException error)
         {
             WriteNotFound(error, path);
             return [];
@@ -122,7 +122,7 @@ public abstract class OverlayToolsCommand : PSCmdlet, IDisposable
         return false;
     }
 
-    private void WriteNotFound(Exception error, string path) =>
+    private void WriteNotFound(SessionStateException error, string path) =>
         WriteError(ErrorMapping.ToErrorRecord(
             new EngineException(ErrorIds.OverlayFileNotFound, error.Message, "Check the path.", path, error), path));
 
