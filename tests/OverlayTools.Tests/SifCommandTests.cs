@@ -52,7 +52,8 @@ public sealed class SifCommandTests : IDisposable
     [InlineData("1", SifArchitecture.I386)]
     [InlineData("riscv64", SifArchitecture.Riscv64)]
     [InlineData("13", SifArchitecture.Loong64)]
-    public void An_architecture_is_a_number_of_siftool_or_a_name_that_it_shows(string argument, SifArchitecture expected)
+    public void An_architecture_is_a_number_of_siftool_or_a_name_that_it_shows(string argument,
+        SifArchitecture expected)
     {
         var added = Info(_session.Run($"Add-SifPartition a.sif overlay.img -PartArch {argument} -PassThru"));
 
@@ -68,7 +69,8 @@ public sealed class SifCommandTests : IDisposable
         Assert.Equal("FS (Squashfs/Overlay/arm64)", added.Type);
         Assert.Equal(7u, added.GroupId);
 
-        SifWriter.Create(_directory["empty.sif"], new SifCreateOptions(), [], token: TestContext.Current.CancellationToken);
+        SifWriter.Create(_directory["empty.sif"], new SifCreateOptions(), [],
+            token: TestContext.Current.CancellationToken);
         added = Info(_session.Run("Add-SifPartition empty.sif overlay.img -PassThru"));
         Assert.Equal(SifArchitectures.Host, added.Architecture);
         Assert.Equal(1u, added.GroupId);
@@ -78,7 +80,8 @@ public sealed class SifCommandTests : IDisposable
     public void Name_link_alignment_and_group_are_stored()
     {
         var added = Info(_session.Run(
-            "Add-SifPartition a.sif overlay.img -PartType Data -FileName d.img -Link 2 -Alignment 65536 -GroupId 0 -PassThru"));
+            "Add-SifPartition a.sif overlay.img -PartType Data -FileName d.img -Link 2 -Alignment 65536 -GroupId 0 "
+            + "-PassThru"));
 
         Assert.Equal("d.img", added.Name);
         Assert.Equal(2u, added.LinkedId);
@@ -116,8 +119,10 @@ public sealed class SifCommandTests : IDisposable
     [InlineData("Add-SifPartition a.sif none.img", ErrorIds.OverlayFileNotFound, ErrorCategory.ObjectNotFound)]
     [InlineData("Add-SifPartition a.sif overlay.img -PartType PrimarySystem", ErrorIds.SifPrimaryPartitionExists,
         ErrorCategory.ResourceExists)]
-    [InlineData("Add-SifPartition a.sif overlay.img -GroupId 268435456", ErrorIds.SifInvalidValue, ErrorCategory.InvalidArgument)]
-    [InlineData("Add-SifPartition a.sif overlay.img -PartFs 0", ErrorIds.SifInvalidValue, ErrorCategory.InvalidArgument)]
+    [InlineData("Add-SifPartition a.sif overlay.img -GroupId 268435456", ErrorIds.SifInvalidValue,
+        ErrorCategory.InvalidArgument)]
+    [InlineData("Add-SifPartition a.sif overlay.img -PartFs 0", ErrorIds.SifInvalidValue,
+        ErrorCategory.InvalidArgument)]
     [InlineData("Add-SifPartition signed.sif overlay.img", ErrorIds.SifSigned, ErrorCategory.SecurityError)]
     [InlineData("Add-SifPartition full.sif overlay.img", ErrorIds.SifNoFreeDescriptor, ErrorCategory.LimitsExceeded)]
     [InlineData("Get-SifDescriptor text", ErrorIds.SifBadMagic, ErrorCategory.InvalidData)]
@@ -215,7 +220,8 @@ public sealed class SifCommandTests : IDisposable
     private static SifDescriptorInfo Info(IReadOnlyList<PSObject> emitted) =>
         Assert.IsType<SifDescriptorInfo>(Assert.Single(emitted).BaseObject);
 
-    private void MakeImage(string name, uint group, SifArchitecture architecture = SifArchitecture.Amd64, bool signed = false)
+    private void MakeImage(string name, uint group, SifArchitecture architecture = SifArchitecture.Amd64,
+        bool signed = false)
     {
         List<SifNewObject> objects =
         [
@@ -231,7 +237,8 @@ public sealed class SifCommandTests : IDisposable
                 DataType = SifDataType.Partition,
                 Content = SifContent.FromBytes(new byte[4096]),
                 GroupId = group,
-                Metadata = new SifPartitionMetadata(SifFileSystem.Squashfs, SifPartitionType.PrimarySystem, architecture),
+                Metadata = new SifPartitionMetadata(SifFileSystem.Squashfs, SifPartitionType.PrimarySystem,
+                    architecture),
             },
         ];
         if (signed)

@@ -22,7 +22,8 @@ public sealed class SifImage : IDisposable
     /// <summary>The path that the image was opened with.</summary>
     public string Path { get; }
 
-    /// <summary>The header as stored. Its counts, sizes and architecture may be stale; this class derives them.</summary>
+    /// <summary>The header as stored. Its counts, sizes and architecture may be stale; this class derives
+    /// them.</summary>
     public SifHeader Header { get; }
 
     /// <summary>The objects in the order of the table.</summary>
@@ -31,7 +32,8 @@ public sealed class SifImage : IDisposable
     /// <summary>Bytes in the file.</summary>
     public long Length => _file.Length;
 
-    /// <summary>The line that runs the container, safe to show, without its newline; empty when there is none.</summary>
+    /// <summary>The line that runs the container, safe to show, without its newline; empty when there is
+    /// none.</summary>
     public string LaunchScript
     {
         get
@@ -72,7 +74,8 @@ public sealed class SifImage : IDisposable
     /// <summary>Why the image must not be changed, naming field and offset; null for a sound image.</summary>
     public string? ModificationFault { get; }
 
-    /// <summary>The root file system of the container; null without one. With several, which no tool writes, the first.</summary>
+    /// <summary>The root file system of the container; null without one. With several, which no tool writes, the
+    /// first.</summary>
     public SifObject? PrimaryPartition => Objects.FirstOrDefault(o => o.IsPartition(SifPartitionType.PrimarySystem));
 
     /// <summary>
@@ -91,10 +94,12 @@ public sealed class SifImage : IDisposable
     /// <summary>Whether the image has a signature, valid or not.</summary>
     public bool IsSigned => Objects.Any(o => o.DataType == SifDataType.Signature);
 
-    /// <summary>Whether the root file system is encrypted: by its type, or as a LUKS volume under another type.</summary>
+    /// <summary>Whether the root file system is encrypted: by its type, or as a LUKS volume under another
+    /// type.</summary>
     public bool IsEncrypted =>
         PrimaryPartition is { Partition: { } partition } primary
-        && (partition.FileSystem is SifFileSystem.EncryptedSquashfs or SifFileSystem.GocryptfsSquashfs || StartsWithLuks(primary));
+        && (partition.FileSystem is SifFileSystem.EncryptedSquashfs or SifFileSystem.GocryptfsSquashfs
+            || StartsWithLuks(primary));
 
     /// <summary>Opens an image.</summary>
     /// <param name="path">A file.</param>
@@ -143,12 +148,15 @@ public sealed class SifImage : IDisposable
     /// <param name="group">The group's number.</param>
     public bool IsGroupSigned(uint group) => Objects.Any(o =>
         o.DataType == SifDataType.Signature
-        && (o.LinkedToGroup ? o.LinkedId == group : Objects.Any(signed => signed.Id == o.LinkedId && signed.GroupId == group)));
+        && (o.LinkedToGroup
+            ? o.LinkedId == group
+            : Objects.Any(signed => signed.Id == o.LinkedId && signed.GroupId == group)));
 
     /// <inheritdoc/>
     public void Dispose() => _handle?.Dispose();
 
-    /// <summary>Where the next object's padding starts: after the last object. Objects with a fault do not count.</summary>
+    /// <summary>Where the next object's padding starts: after the last object. Objects with a fault do not
+    /// count.</summary>
     internal static long DataEnd(SifHeader header, IEnumerable<SifObject> objects) =>
         objects.Where(o => o.PlaceFault is null).Select(o => o.End).Append(header.DataOffset).Max();
 

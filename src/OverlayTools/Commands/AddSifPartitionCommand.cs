@@ -91,12 +91,14 @@ public sealed class AddSifPartitionCommand : OverlayToolsCommand
     {
         using var content = SifContent.FromFile(source);
         var added = Describe(path, source, content);
-        if (!ShouldProcess(path, $"Add {added.Metadata?.Text} partition of {ByteSize.Format(content.Length)} from '{source}'"))
+        var action = $"Add {added.Metadata?.Text} partition of {ByteSize.Format(content.Length)} from '{source}'";
+        if (!ShouldProcess(path, action))
             return;
 
         var result = SifEditor.Add(path, added, progress: Progress, token: Stopped);
         if (!result.Locked)
-            WriteWarning($"The file system of '{path}' knows no locks: nothing would have kept another program from writing.");
+            WriteWarning(
+                $"The file system of '{path}' knows no locks: nothing would have kept another program from writing.");
         if (PassThru)
             WriteObject(new SifDescriptorInfo(path, result.Object));
     }
@@ -107,8 +109,8 @@ public sealed class AddSifPartitionCommand : OverlayToolsCommand
         var primary = image.PrimaryPartition;
         var group = IsBound(nameof(GroupId)) ? GroupId : primary?.GroupId ?? SifNewObject.DefaultGroup;
         if (PartitionType == SifPartitionType.Overlay && primary?.GroupId is { } needed && needed != group)
-            WriteWarning($"The overlay will be ignored when '{path}' runs: its group is {Show(group)}, that of the root file "
-                + $"system {needed}. Use -GroupId {needed}.");
+            WriteWarning($"The overlay will be ignored when '{path}' runs: its group is {Show(group)}, that of the "
+                + $"root file system {needed}. Use -GroupId {needed}.");
         if (IsBound(nameof(LinkedId)) && image.Objects.All(o => o.Id != LinkedId))
             WriteWarning($"'{path}' has no object {LinkedId} to link to.");
 
@@ -129,7 +131,8 @@ public sealed class AddSifPartitionCommand : OverlayToolsCommand
         var found = SifFileSystems.Detect(source);
         if (!IsBound(nameof(FileSystem)))
             return found ?? throw new EngineException(ErrorIds.ImageNotRecognized,
-                $"'{source}' is neither a squashfs nor an ext3 file system.", "Say what it is with -FileSystem.", source);
+                $"'{source}' is neither a squashfs nor an ext3 file system.", "Say what it is with -FileSystem.",
+                source);
 
         // Apptainer skips a partition whose superblock it cannot read, and says nothing.
         if (FileSystem is SifFileSystem.Squashfs or SifFileSystem.Ext3 && found != FileSystem)

@@ -75,7 +75,7 @@ public sealed class GetSifDescriptorCommand : OverlayToolsCommand
     private bool IsWanted(SifObject found) =>
         (Id is null || Id.Contains(found.Id))
         && (DataType is null || DataType.Contains(found.DataType))
-        && (PartitionType is null || (found.Partition is { } partition && PartitionType.Contains(partition.PartitionType)))
+        && (PartitionType is null || PartitionType.Any(found.IsPartition))
         && (GroupId is null || GroupId.Contains(found.GroupId ?? 0))
         && (_names is null || _names.Any(name => name.IsMatch(found.Name)));
 }

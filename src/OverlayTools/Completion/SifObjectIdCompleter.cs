@@ -11,7 +11,8 @@ public sealed class SifObjectIdCompleter : IArgumentCompleter
 {
     /// <inheritdoc/>
     public IEnumerable<CompletionResult> CompleteArgument(
-        string commandName, string parameterName, string wordToComplete, CommandAst commandAst, IDictionary fakeBoundParameters)
+        string commandName, string parameterName, string wordToComplete, CommandAst commandAst,
+        IDictionary fakeBoundParameters)
     {
         if (FirstPath(fakeBoundParameters["Path"] ?? fakeBoundParameters["LiteralPath"]) is not { } path)
             return [];
@@ -30,8 +31,11 @@ public sealed class SifObjectIdCompleter : IArgumentCompleter
         }
     }
 
-    private static string ToolTip(SifObject found) =>
-        string.Join(", ", new[] { found.TypeText, ByteSize.Format(found.SizeBytes), found.Name }.Where(text => text.Length > 0));
+    private static string ToolTip(SifObject found)
+    {
+        var text = $"{found.TypeText}, {ByteSize.Format(found.SizeBytes)}";
+        return found.Name.Length == 0 ? text : $"{text}, {found.Name}";
+    }
 
     private static string Text(uint id) => id.ToString(CultureInfo.InvariantCulture);
 

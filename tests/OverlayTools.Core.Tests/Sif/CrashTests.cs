@@ -15,7 +15,8 @@ public sealed class CrashTests
         Machine.NeedTool("siftool");
         using var directory = new TemporaryDirectory();
         // A free slot that still holds the fields of what was deleted, and old bytes where the data goes.
-        var image = Patch(Create(Deterministic, Generic(Face), Primary(Feed), Generic(new byte[5000])), 4096 + (2 * 585) + 4, 0);
+        var image = Patch(Create(Deterministic, Generic(Face), Primary(Feed), Generic(new byte[5000])),
+            4096 + (2 * 585) + 4, 0);
         var file = new RecordingWindow(image);
         SifEditor.Add(file, ImagePath, Partition(new byte[9000], SifPartitionType.Overlay),
             token: TestContext.Current.CancellationToken);

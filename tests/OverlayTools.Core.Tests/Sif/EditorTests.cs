@@ -79,7 +79,12 @@ public sealed class EditorTests : IDisposable
         ];
         foreach (var metadata in all)
         {
-            var added = new SifNewObject { DataType = SifDataType.Generic, Content = SifContent.FromBytes(Face), Metadata = metadata };
+            var added = new SifNewObject
+            {
+                DataType = SifDataType.Generic,
+                Content = SifContent.FromBytes(Face),
+                Metadata = metadata,
+            };
             GoldenTests.Fails(ErrorIds.SifInvalidValue, () => Add(OneGroup(), added));
         }
 
@@ -111,7 +116,8 @@ public sealed class EditorTests : IDisposable
         foreach (var image in new[] { signed, legacy })
         {
             GoldenTests.Fails(ErrorIds.SifSigned, () => Add(image, Generic(Feed)));
-            GoldenTests.Fails(ErrorIds.SifSigned, () => Add(image, Partition(Feed, SifPartitionType.Data, group: null)));
+            GoldenTests.Fails(ErrorIds.SifSigned, () => Add(image, 
+                Partition(Feed, SifPartitionType.Data, group: null)));
             using var other = Open(Add(image, Partition(Feed, SifPartitionType.Data, group: 2)));
             Assert.Equal(3, other.Objects.Count);
             using var again = Open(Add(image, SignatureOf(2)));
@@ -125,7 +131,8 @@ public sealed class EditorTests : IDisposable
         byte[] luks = [.. "LUKS"u8, 0xBA, 0xBE, 0, 2];
         bool IsEncrypted(byte[] data, SifFileSystem fileSystem)
         {
-            using var image = Open(Create(Deterministic, Partition(data, SifPartitionType.PrimarySystem, fileSystem: fileSystem)));
+            using var image = Open(Create(Deterministic,
+                Partition(data, SifPartitionType.PrimarySystem, fileSystem: fileSystem)));
             return image.IsEncrypted;
         }
 
@@ -221,7 +228,8 @@ public sealed class EditorTests : IDisposable
             throw new IOException("No space left on device");
         });
 
-        Assert.Throws<IOException>(() => SifEditor.Add(Image, PartitionOf(content), token: TestContext.Current.CancellationToken));
+        Assert.Throws<IOException>(() => SifEditor.Add(Image, PartitionOf(content),
+            token: TestContext.Current.CancellationToken));
         Assert.Equal(OneGroup(), File.ReadAllBytes(Image));
     }
 
@@ -288,7 +296,8 @@ public sealed class EditorTests : IDisposable
         using var content = SifContent.FromFile(_directory["source"]);
         File.WriteAllBytes(_directory["source"], new byte[100]);
 
-        Assert.Throws<EndOfStreamException>(() => SifEditor.Add(Image, PartitionOf(content), token: TestContext.Current.CancellationToken));
+        Assert.Throws<EndOfStreamException>(() => SifEditor.Add(Image, PartitionOf(content),
+            token: TestContext.Current.CancellationToken));
         Assert.Equal(OneGroup(), File.ReadAllBytes(Image));
     }
 
@@ -317,7 +326,7 @@ public sealed class EditorTests : IDisposable
         Assert.Equal(32176, new FileInfo(Image).Length);
     }
 
-    private static SifNewObject OverlayOf(byte[] bytes) => Partition(bytes, SifPartitionType.Overlay, SifArchitecture.I386);
+    private static SifNewObject OverlayOf(byte[] bytes) => Partition(bytes, SifPartitionType.Overlay);
 
     private static SifNewObject PartitionOf(SifContent content) => new()
     {

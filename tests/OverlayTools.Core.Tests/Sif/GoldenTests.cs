@@ -3,7 +3,8 @@ using static OverlayTools.Core.Tests.Sif.Samples;
 
 namespace OverlayTools.Core.Tests.Sif;
 
-/// <summary>Byte for byte what the reference implementation writes: the SHA-256 of its own test files (specification, 7).</summary>
+/// <summary>Byte for byte what the reference implementation writes: the SHA-256 of its own test files (specification,
+/// 7).</summary>
 public sealed class GoldenTests
 {
     private static readonly Guid s_id = new("de170c43-36ab-44a8-bca9-1ea1a070a274");
@@ -172,7 +173,8 @@ public sealed class GoldenTests
         var file = new RecordingWindow(image);
 
         Fails(ErrorIds.SifPrimaryPartitionExists,
-            () => SifEditor.Add(file, ImagePath, Partition(Feed, SifPartitionType.PrimarySystem, SifArchitecture.Amd64)));
+            () => SifEditor.Add(file, ImagePath, Partition(Feed, SifPartitionType.PrimarySystem,
+                SifArchitecture.Amd64)));
         Assert.StartsWith("e125d47f77af249d", Hash(image));
         Assert.Empty(file.Changes);
     }

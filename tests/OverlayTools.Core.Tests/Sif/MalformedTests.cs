@@ -9,7 +9,8 @@ public sealed class MalformedTests
 {
     private const int Total = 88, TableOffset = 96, TableSize = 104, DataOffset = 112, DataSize = 120;
     private const int Slot0 = 4096, Slot1 = Slot0 + SifDescriptor.Size;
-    private const int Id = 5, Group = 9, Link = 13, Offset = 17, Size = 25, Padded = 33, Created = 41, Name = 73, Extra = 201;
+    private const int Id = 5, Group = 9, Link = 13, Offset = 17, Size = 25, Padded = 33, Created = 41, Name = 73,
+        Extra = 201;
 
     private static readonly byte[] s_image = OneGroup();
 

@@ -2,7 +2,8 @@ using OverlayTools.IO;
 
 namespace OverlayTools.Core.Tests.Sif;
 
-/// <summary>A file in memory that remembers every change, so that a test can stop the power after any of them.</summary>
+/// <summary>A file in memory that remembers every change, so that a test can stop the power after any of
+/// them.</summary>
 internal sealed class RecordingWindow(byte[] content) : Window
 {
     private readonly byte[] _original = [.. content];

@@ -58,13 +58,15 @@ internal static class Samples
         return file.Bytes;
     }
 
-    /// <summary>Two objects of group 1 as in the reference image <c>one-group.sif</c>: 32768-32772 and 36864-40960.</summary>
+    /// <summary>Two objects of group 1 as in the reference image <c>one-group.sif</c>: 32768-32772 and
+    /// 36864-40960.</summary>
     public static byte[] OneGroup()
     {
         var squashfs = new byte[4096];
         new Random(1).NextBytes(squashfs);
         return Create(Deterministic,
-            Partition([0xFA, 0xCE, 0xFE, 0xED], SifPartitionType.System, fileSystem: SifFileSystem.Raw), Primary(squashfs));
+            Partition([0xFA, 0xCE, 0xFE, 0xED], SifPartitionType.System, fileSystem: SifFileSystem.Raw),
+            Primary(squashfs));
     }
 
     public static SifImage Open(byte[] image) => SifImage.Open(new RecordingWindow(image), ImagePath);
@@ -90,5 +92,6 @@ internal static class Samples
         return Patch(image, offset, bytes);
     }
 
-    public static string Hash(ReadOnlySpan<byte> bytes) => Convert.ToHexString(SHA256.HashData(bytes)).ToLowerInvariant();
+    public static string Hash(ReadOnlySpan<byte> bytes) =>
+        Convert.ToHexString(SHA256.HashData(bytes)).ToLowerInvariant();
 }

@@ -11,7 +11,8 @@ internal static class SiftoolTable
     {
         var text = new StringBuilder();
         var rule = new string('-', 78);
-        text.Append(rule).Append("\nID   |GROUP   |LINK    |SIF POSITION (start-end)  |TYPE\n").Append(rule).Append('\n');
+        text.Append(rule).Append("\nID   |GROUP   |LINK    |SIF POSITION (start-end)  |TYPE\n")
+            .Append(rule).Append('\n');
         foreach (var found in objects)
         {
             var group = found.GroupId?.ToString(CultureInfo.InvariantCulture) ?? "NONE";
@@ -22,7 +23,8 @@ internal static class SiftoolTable
                 _ => $"{found.LinkedId,-7}",
             };
             var position = $"|{found.PositionText} ";
-            text.Append(CultureInfo.InvariantCulture, $"{found.Id,-4} |{group,-7} |{link} {position,-26} |{found.TypeText}\n");
+            text.Append(CultureInfo.InvariantCulture,
+                $"{found.Id,-4} |{group,-7} |{link} {position,-26} |{found.TypeText}\n");
         }
 
         return text.ToString();

@@ -68,15 +68,16 @@ public sealed class SiftoolTests : IDisposable
         File.WriteAllBytes(_directory["overlay"], new byte[10000]);
         File.WriteAllBytes(Image, OneGroup());
         File.WriteAllBytes(_directory["theirs.sif"], OneGroup());
-        Siftool("add", _directory["theirs.sif"], _directory["overlay"], "--datatype", "4", "--partfs", "2", "--parttype", "4",
-            "--partarch", "2", "--groupid", "1");
+        Siftool("add", _directory["theirs.sif"], _directory["overlay"], "--datatype", "4", "--partfs", "2",
+            "--parttype", "4", "--partarch", "2", "--groupid", "1");
         using (var content = SifContent.FromFile(_directory["overlay"]))
         {
             SifEditor.Add(Image, new SifNewObject
             {
                 DataType = SifDataType.Partition,
                 Content = content,
-                Metadata = new SifPartitionMetadata(SifFileSystem.Ext3, SifPartitionType.Overlay, SifArchitecture.Amd64),
+                Metadata = new SifPartitionMetadata(SifFileSystem.Ext3, SifPartitionType.Overlay,
+                    SifArchitecture.Amd64),
             }, token: TestContext.Current.CancellationToken);
         }
 
@@ -89,7 +90,8 @@ public sealed class SiftoolTests : IDisposable
         File.WriteAllText(_directory["object"], "hello");
         Siftool("new", Image);
         Siftool("add", Image, _directory["object"], "--datatype", "7", "--filename", "greeting");
-        Siftool("add", Image, _directory["object"], "--datatype", "4", "--partfs", "1", "--parttype", "2", "--partarch", "2", "--groupid", "9");
+        Siftool("add", Image, _directory["object"], "--datatype", "4", "--partfs", "1", "--parttype", "2",
+            "--partarch", "2", "--groupid", "9");
         Siftool("del", "1", Image);
         Siftool("add", Image, _directory["object"], "--datatype", "1", "--link", "2");
 
@@ -102,26 +104,30 @@ public sealed class SiftoolTests : IDisposable
 
     private static SifNewObject[] AllTypes()
     {
-        SifNewObject Of(SifDataType type, SifMetadata? metadata = null, uint? link = null, bool toGroup = false) => new()
-        {
-            DataType = type,
-            Content = SifContent.FromBytes("content"u8.ToArray()),
-            Metadata = metadata,
-            LinkedId = link,
-            LinkedToGroup = toGroup,
-            GroupId = toGroup ? null : 1,
-            Name = $"{type}",
-        };
+        SifNewObject Of(SifDataType type, SifMetadata? metadata = null, uint? link = null, bool toGroup = false) =>
+            new()
+            {
+                DataType = type,
+                Content = SifContent.FromBytes("content"u8.ToArray()),
+                Metadata = metadata,
+                LinkedId = link,
+                LinkedToGroup = toGroup,
+                GroupId = toGroup ? null : 1,
+                Name = $"{type}",
+            };
         return
         [
             Of(SifDataType.DefinitionFile), Of(SifDataType.EnvironmentVariables), Of(SifDataType.Labels),
             Of(SifDataType.Partition,
-                new SifPartitionMetadata(SifFileSystem.Squashfs, SifPartitionType.PrimarySystem, SifArchitecture.Amd64)),
+                new SifPartitionMetadata(SifFileSystem.Squashfs, SifPartitionType.PrimarySystem,
+                    SifArchitecture.Amd64)),
             Of(SifDataType.GenericJson), Of(SifDataType.Generic, link: 4),
-            Of(SifDataType.CryptographicMessage, new SifMessageMetadata(SifMessageFormat.Pem, SifMessageType.RsaOaep), 4),
+            Of(SifDataType.CryptographicMessage, new SifMessageMetadata(SifMessageFormat.Pem, SifMessageType.RsaOaep),
+                4),
             Of(SifDataType.Sbom, new SifSbomMetadata(SifSbomFormat.SyftJson)),
             Of(SifDataType.Signature,
-                new SifSignatureMetadata(SifHashType.Sha512, "12045C8C0B1004D058DE4BEDA20C27EE7FF7BA84"), 1, toGroup: true),
+                new SifSignatureMetadata(SifHashType.Sha512, "12045C8C0B1004D058DE4BEDA20C27EE7FF7BA84"), 1,
+                    toGroup: true),
         ];
     }
 
