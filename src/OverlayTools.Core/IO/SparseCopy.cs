@@ -18,7 +18,8 @@ public static class SparseCopy
     /// <param name="token">Stops the copy.</param>
     /// <exception cref="IOException">The file is shorter than the window, or one of them fails.</exception>
     public static void Run(
-        SafeFileHandle source, string path, Window target, string activity, IProgress<EngineProgress>? progress, CancellationToken token)
+        SafeFileHandle source, string path, Window target, string activity, IProgress<EngineProgress>? progress,
+        CancellationToken token)
     {
         if (RandomAccess.GetLength(source) < target.Length)
             throw new EndOfStreamException($"'{path}' is shorter than the {target.Length} bytes to copy.");
@@ -26,7 +27,8 @@ public static class SparseCopy
         var from = new FileWindow(source, 0, target.Length);
         var buffer = new byte[(int)Math.Min(ChunkSize, target.Length)];
         long position = 0;
-        while (position < target.Length && Lseek.NextData(source, position, path) is { } data && data.Start < target.Length)
+        while (position < target.Length && Lseek.NextData(source, position, path) is { } data
+            && data.Start < target.Length)
         {
             var end = Math.Min(data.End, target.Length);
             for (position = data.Start; position < end; position += buffer.Length)

@@ -43,5 +43,6 @@ public sealed class SubWindow : Window
     protected override void ReadCore(long position, Span<byte> buffer) => _outer.Read(_offset + position, buffer);
 
     /// <inheritdoc/>
-    protected override void WriteCore(long position, ReadOnlySpan<byte> bytes) => _outer.Write(_offset + position, bytes);
+    protected override void WriteCore(long position, ReadOnlySpan<byte> bytes) =>
+        _outer.Write(_offset + position, bytes);
 }

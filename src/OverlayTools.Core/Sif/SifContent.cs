@@ -49,6 +49,30 @@ public abstract class SifContent : IDisposable
     {
     }
 
+    /// <summary>Opens a file to copy from; a named pipe or the like neither blocks nor is read.</summary>
+    internal static SafeFileHandle OpenSource(string path)
+    {
+        if (Directory.Exists(path))
+            throw SifFailure.InvalidValue($"'{path}' is a directory.", "Name an image file.");
+        var file = Native.Open.File(path, Native.Open.ReadOnly | Native.Open.NonBlock);
+        if (IsSeekable(file))
+            return file;
+        file.Dispose();
+        throw SifFailure.InvalidValue($"'{path}' is not a regular file.", "Name an image file.");
+    }
+
+    private static bool IsSeekable(SafeFileHandle file)
+    {
+        try
+        {
+            return RandomAccess.GetLength(file) >= 0;
+        }
+        catch (NotSupportedException)
+        {
+            return false;
+        }
+    }
+
     private sealed class BytesContent(ReadOnlyMemory<byte> bytes) : SifContent
     {
         public override long Length => bytes.Length;
@@ -93,28 +117,5 @@ public abstract class SifContent : IDisposable
             SparseCopy.Run(_file, _path, target, $"Copying {Path.GetFileName(_path)}", progress, token);
 
         protected override void Dispose(bool disposing) => _file.Dispose();
-
-        private static SafeFileHandle OpenSource(string path)
-        {
-            if (Directory.Exists(path))
-                throw SifFailure.InvalidValue($"'{path}' is a directory.", "Name an image file.");
-            var file = Native.Open.File(path, Native.Open.ReadOnly | Native.Open.NonBlock);
-            if (IsSeekable(file))
-                return file;
-            file.Dispose();
-            throw SifFailure.InvalidValue($"'{path}' is not a regular file.", "Name an image file.");
-        }
-
-        private static bool IsSeekable(SafeFileHandle file)
-        {
-            try
-            {
-                return RandomAccess.GetLength(file) >= 0;
-            }
-            catch (NotSupportedException)
-            {
-                return false;
-            }
-        }
     }
 }

@@ -17,7 +17,8 @@ public sealed class SifDescriptor
     /// <summary>Bytes that signatures cover (<see cref="WriteIntegrityStream"/>).</summary>
     public const int IntegritySize = 557;
 
-    /// <summary>The bits that a group number carries on disk, in <see cref="GroupId"/> and in a link to a group.</summary>
+    /// <summary>The bits that a group number carries on disk, in <see cref="GroupId"/> and in a link to a
+    /// group.</summary>
     public const uint GroupMask = 0xF0000000;
 
     internal const int UsedOffset = 4;
@@ -55,7 +56,8 @@ public sealed class SifDescriptor
     /// <summary><c>Size</c>: bytes of data.</summary>
     public long DataSize { get; set; }
 
-    /// <summary><c>SizeWithPadding</c>: the size and the gap in front. Nobody relies on it: old writers stored other values.</summary>
+    /// <summary><c>SizeWithPadding</c>: the size and the gap in front. Nobody relies on it: old writers stored other
+    /// values.</summary>
     public long SizeWithPadding { get; set; }
 
     /// <summary><c>CreatedAt</c>: seconds since 1970, or <see cref="SifTime.Unset"/>.</summary>
@@ -116,7 +118,8 @@ public sealed class SifDescriptor
         Extra.CopyTo(bytes[ExtraOffset..]);
     }
 
-    /// <summary>Writes what a signature covers of the slot (4.2): neither its place nor its group nor its last change.</summary>
+    /// <summary>Writes what a signature covers of the slot (4.2): neither its place nor its group nor its last
+    /// change.</summary>
     /// <param name="bytes">At least <see cref="IntegritySize"/> bytes.</param>
     /// <param name="relativeId">The id less the smallest id in the group.</param>
     public void WriteIntegrityStream(Span<byte> bytes, uint relativeId)

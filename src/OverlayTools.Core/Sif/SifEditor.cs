@@ -7,7 +7,8 @@ namespace OverlayTools.Sif;
 /// <param name="Locked">False when the file system knows no locks, so that nothing kept others out.</param>
 public readonly record struct SifAddition(SifObject Object, bool Locked);
 
-/// <summary>Changes SIF images in place, so that after a crash at any moment the image reads as before or as after.</summary>
+/// <summary>Changes SIF images in place, so that after a crash at any moment the image reads as before or as
+/// after.</summary>
 public static class SifEditor
 {
     /// <summary>Adds an object behind the last one.</summary>
@@ -17,10 +18,12 @@ public static class SifEditor
     /// <param name="progress">Told of the bytes done.</param>
     /// <param name="token">Stops the work; the image stays what it was.</param>
     /// <remarks>If the work fails or is stopped, the file gets its old length back and no byte of an object, of the
-    /// table or of the header has changed. Bytes behind the last object, which a deletion left there, are not kept.</remarks>
+    /// table or of the header has changed. Bytes behind the last object, which a deletion left there, are not
+    /// kept.</remarks>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayInUse"/>, <see cref="ErrorIds.SifSigned"/>,
     /// <see cref="ErrorIds.SifPrimaryPartitionExists"/>, <see cref="ErrorIds.SifNoFreeDescriptor"/>,
-    /// <see cref="ErrorIds.SifInvalidValue"/>, <see cref="ErrorIds.SifCorrupt"/>, or what opening the image throws.</exception>
+    /// <see cref="ErrorIds.SifInvalidValue"/>, <see cref="ErrorIds.SifCorrupt"/>, or what opening the image
+    /// throws.</exception>
     public static SifAddition Add(
         string path, SifNewObject added, SifChangeOptions? options = null, IProgress<EngineProgress>? progress = null,
         CancellationToken token = default)
@@ -44,7 +47,7 @@ public static class SifEditor
         WriteObject(file, table.Header.SlotOffset(placed.Slot), placed, added, progress, token);
         table.Header.Write(file);
         file.Flush();
-        return placed;
+        return placed.Reread();
     }
 
     private static void CheckChangeable(SifImage image, SifNewObject added)
@@ -52,7 +55,8 @@ public static class SifEditor
         if (image.ModificationFault is { } fault)
             throw SifFailure.NotChangeable(image.Path, fault);
         if (added.GroupId is { } group && image.IsGroupSigned(group))
-            throw Signed(image, $"Group {group} of '{image.Path}' is signed, and its signature would no longer be valid.");
+            throw Signed(image,
+                $"Group {group} of '{image.Path}' is signed, and its signature would no longer be valid.");
         // The verification of a signed image rejects an object in no group (SIF specification, 4.7 step 2).
         if (added.GroupId is null && added.DataType != SifDataType.Signature && image.IsSigned)
             throw Signed(image, $"'{image.Path}' is signed, and would not verify with an object that is in no group.");
@@ -64,7 +68,8 @@ public static class SifEditor
     // Data, then the slot still marked free, then the mark alone: one byte, which no crash can tear. Each is on stable
     // storage before the next begins.
     private static void WriteObject(
-        Window file, long slotOffset, SifObject placed, SifNewObject added, IProgress<EngineProgress>? progress, CancellationToken token)
+        Window file, long slotOffset, SifObject placed, SifNewObject added, IProgress<EngineProgress>? progress,
+        CancellationToken token)
     {
         var oldLength = file.Length;
         var oldSlot = new byte[SifDescriptor.Size];

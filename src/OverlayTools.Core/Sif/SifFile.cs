@@ -11,7 +11,8 @@ internal static class SifFile
         if (Directory.Exists(path))
             throw NoImage(path, "is a directory");
 
-        var handle = Native.Open.File(path, (writable ? Native.Open.ReadWrite : Native.Open.ReadOnly) | Native.Open.NonBlock);
+        var access = writable ? Native.Open.ReadWrite : Native.Open.ReadOnly;
+        var handle = Native.Open.File(path, access | Native.Open.NonBlock);
         try
         {
             _ = RandomAccess.GetLength(handle);

@@ -6,9 +6,6 @@ namespace OverlayTools.Sif;
 /// <summary>A SIF image, open for reading. Reading never changes a byte of it.</summary>
 public sealed class SifImage : IDisposable
 {
-    // LUKS1 and LUKS2 both start with it (cryptsetup, docs/on-disk-format-luks2).
-    private static ReadOnlySpan<byte> LuksMagic => [(byte)'L', (byte)'U', (byte)'K', (byte)'S', 0xBA, 0xBE];
-
     private readonly Window _file;
     private readonly SafeFileHandle? _handle;
 
@@ -25,7 +22,8 @@ public sealed class SifImage : IDisposable
     /// <summary>The path that the image was opened with.</summary>
     public string Path { get; }
 
-    /// <summary>The header as stored. Its counts, sizes and architecture may be stale; this class derives them.</summary>
+    /// <summary>The header as stored. Its counts, sizes and architecture may be stale; this class derives
+    /// them.</summary>
     public SifHeader Header { get; }
 
     /// <summary>The objects in the order of the table.</summary>
@@ -34,7 +32,8 @@ public sealed class SifImage : IDisposable
     /// <summary>Bytes in the file.</summary>
     public long Length => _file.Length;
 
-    /// <summary>The line that runs the container, safe to show, without its newline; empty when there is none.</summary>
+    /// <summary>The line that runs the container, safe to show, without its newline; empty when there is
+    /// none.</summary>
     public string LaunchScript
     {
         get
@@ -75,7 +74,8 @@ public sealed class SifImage : IDisposable
     /// <summary>Why the image must not be changed, naming field and offset; null for a sound image.</summary>
     public string? ModificationFault { get; }
 
-    /// <summary>The root file system of the container; null without one. With several, which no tool writes, the first.</summary>
+    /// <summary>The root file system of the container; null without one. With several, which no tool writes, the
+    /// first.</summary>
     public SifObject? PrimaryPartition => Objects.FirstOrDefault(o => o.IsPartition(SifPartitionType.PrimarySystem));
 
     /// <summary>
@@ -94,10 +94,12 @@ public sealed class SifImage : IDisposable
     /// <summary>Whether the image has a signature, valid or not.</summary>
     public bool IsSigned => Objects.Any(o => o.DataType == SifDataType.Signature);
 
-    /// <summary>Whether the root file system is encrypted: by its type, or as a LUKS volume under another type.</summary>
+    /// <summary>Whether the root file system is encrypted: by its type, or as a LUKS volume under another
+    /// type.</summary>
     public bool IsEncrypted =>
         PrimaryPartition is { Partition: { } partition } primary
-        && (partition.FileSystem is SifFileSystem.EncryptedSquashfs or SifFileSystem.GocryptfsSquashfs || StartsWithLuks(primary));
+        && (partition.FileSystem is SifFileSystem.EncryptedSquashfs or SifFileSystem.GocryptfsSquashfs
+            || StartsWithLuks(primary));
 
     /// <summary>Opens an image.</summary>
     /// <param name="path">A file.</param>
@@ -146,21 +148,18 @@ public sealed class SifImage : IDisposable
     /// <param name="group">The group's number.</param>
     public bool IsGroupSigned(uint group) => Objects.Any(o =>
         o.DataType == SifDataType.Signature
-        && (o.LinkedToGroup ? o.LinkedId == group : Objects.Any(signed => signed.Id == o.LinkedId && signed.GroupId == group)));
+        && (o.LinkedToGroup
+            ? o.LinkedId == group
+            : Objects.Any(signed => signed.Id == o.LinkedId && signed.GroupId == group)));
 
     /// <inheritdoc/>
     public void Dispose() => _handle?.Dispose();
 
-    /// <summary>Where the next object's padding starts: after the last object. Objects with a fault do not count.</summary>
+    /// <summary>Where the next object's padding starts: after the last object. Objects with a fault do not
+    /// count.</summary>
     internal static long DataEnd(SifHeader header, IEnumerable<SifObject> objects) =>
         objects.Where(o => o.PlaceFault is null).Select(o => o.End).Append(header.DataOffset).Max();
 
-    private static bool StartsWithLuks(SifObject partition)
-    {
-        if (partition.Fault is not null || partition.SizeBytes < LuksMagic.Length)
-            return false;
-        Span<byte> start = stackalloc byte[LuksMagic.Length];
-        partition.OpenData().Read(0, start);
-        return start.SequenceEqual(LuksMagic);
-    }
+    private static bool StartsWithLuks(SifObject partition) =>
+        partition.Fault is null && SifFileSystems.Detect(partition.OpenData()) == SifFileSystem.EncryptedSquashfs;
 }

@@ -35,7 +35,8 @@ public abstract record SifMetadata
     }
 }
 
-/// <summary>A partition's file system, purpose and architecture. Values that are not in the enumerations are kept.</summary>
+/// <summary>A partition's file system, purpose and architecture. Values that are not in the enumerations are
+/// kept.</summary>
 /// <param name="FileSystem"><c>fs type</c>.</param>
 /// <param name="PartitionType"><c>partition type</c>.</param>
 /// <param name="Architecture">The architecture of the programs inside.</param>
@@ -125,12 +126,14 @@ public sealed record SifSignatureMetadata(SifHashType HashType, string? Fingerpr
     public override void Write(Span<byte> extra)
     {
         if (HashType is < SifHashType.Sha256 or > SifHashType.Blake2b256)
-            throw SifFailure.InvalidValue($"{(int)HashType} is no hash type of a signature.", "Give a value from 1 to 5.");
+            throw SifFailure.InvalidValue($"{(int)HashType} is no hash type of a signature.",
+                "Give a value from 1 to 5.");
         BinaryPrimitives.WriteInt32LittleEndian(extra, (int)HashType);
         if (Fingerprint is null)
             return;
         if (Fingerprint.Length != 2 * FingerprintSize || !Fingerprint.All(char.IsAsciiHexDigit))
-            throw SifFailure.InvalidValue($"'{Fingerprint}' is no fingerprint of an OpenPGP v4 key.", "Give 40 hexadecimal digits.");
+            throw SifFailure.InvalidValue($"'{Fingerprint}' is no fingerprint of an OpenPGP v4 key.",
+                "Give 40 hexadecimal digits.");
         Convert.FromHexString(Fingerprint).CopyTo(extra[EntityOffset..]);
     }
 
@@ -258,7 +261,8 @@ public sealed record SifCustomMetadata(ReadOnlyMemory<byte> Bytes) : SifMetadata
     public override void Write(Span<byte> extra)
     {
         if (Bytes.Length > SifDescriptor.ExtraSize)
-            throw SifFailure.InvalidValue($"The metadata has {Bytes.Length} bytes; a descriptor holds {SifDescriptor.ExtraSize}.");
+            throw SifFailure.InvalidValue(
+                $"The metadata has {Bytes.Length} bytes; a descriptor holds {SifDescriptor.ExtraSize}.");
         Bytes.Span.CopyTo(extra);
     }
 }

@@ -30,13 +30,15 @@ public sealed class SifNewObject
     /// <summary>The name: at most 128 bytes of UTF-8, without NUL.</summary>
     public string Name { get; init; } = "";
 
-    /// <summary>What the data's offset is a multiple of, in bytes; 0 for none; null for what the type usually has.</summary>
+    /// <summary>What the data's offset is a multiple of, in bytes; 0 for none; null for what the type usually
+    /// has.</summary>
     public long? Alignment { get; init; }
 
     /// <summary>When the object was made; null for the time of the change.</summary>
     public DateTimeOffset? Time { get; init; }
 
-    /// <summary>What the descriptor says beyond that. A partition needs it; OCI objects get their digest by themselves.</summary>
+    /// <summary>What the descriptor says beyond that. A partition needs it; OCI objects get their digest by
+    /// themselves.</summary>
     public SifMetadata? Metadata { get; init; }
 
     internal long EffectiveAlignment =>
@@ -88,20 +90,23 @@ public sealed class SifNewObject
         return DataType;
     }
 
-    private uint CheckLink(uint link) =>
-        CheckNumber(link, LinkedToGroup ? "linked group" : "linked object") | (LinkedToGroup ? SifDescriptor.GroupMask : 0);
+    private uint CheckLink(uint link) => LinkedToGroup
+        ? CheckNumber(link, "linked group") | SifDescriptor.GroupMask
+        : CheckNumber(link, "linked object");
 
     // The format keeps 28 bits; the reference implementation drops the rest silently.
     private static uint CheckNumber(uint number, string what) =>
         number is > 0 and <= MostNumber
             ? number
-            : throw SifFailure.InvalidValue($"{number} is no number for a {what}.", $"Give a number from 1 to {MostNumber}.");
+            : throw SifFailure.InvalidValue($"{number} is no number for a {what}.",
+                $"Give a number from 1 to {MostNumber}.");
 
     private void WriteName(byte[] field)
     {
         var length = Encoding.UTF8.GetByteCount(Name);
         if (length > field.Length)
-            throw SifFailure.InvalidValue($"The name has {length} bytes; a descriptor holds {field.Length}.", "Choose a shorter name.");
+            throw SifFailure.InvalidValue($"The name has {length} bytes; a descriptor holds {field.Length}.",
+                "Choose a shorter name.");
         if (Name.Contains('\0'))
             throw SifFailure.InvalidValue("The name contains a NUL character.", "Choose another name.");
         Encoding.UTF8.GetBytes(Name, field);

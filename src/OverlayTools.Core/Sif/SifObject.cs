@@ -93,7 +93,8 @@ public sealed class SifObject
     };
 
     /// <summary>First byte and end as <c>siftool list</c> shows them, for example <c>32768-36864</c>.</summary>
-    public string PositionText => string.Create(CultureInfo.InvariantCulture, $"{Offset}-{unchecked(Offset + SizeBytes)}");
+    public string PositionText => string.Create(CultureInfo.InvariantCulture,
+        $"{Offset}-{unchecked(Offset + SizeBytes)}");
 
     /// <summary>What is wrong with id, offset or size: such an image must not be changed.</summary>
     internal string? PlaceFault { get; }
@@ -103,14 +104,24 @@ public sealed class SifObject
 
     internal bool IsPartition(SifPartitionType type) => Partition?.PartitionType == type;
 
-    /// <summary>The object's data. It can be read as long as the image is open, and written if that was opened for writing.</summary>
-    /// <exception cref="EngineException"><see cref="ErrorIds.SifCorrupt"/> when the object has a <see cref="Fault"/>.</exception>
+    /// <summary>The object's data. It can be read as long as the image is open, and written if that was opened for
+    /// writing.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.SifCorrupt"/> when the object has a
+    /// <see cref="Fault"/>.</exception>
     public Window OpenData()
     {
         if (Fault is not null)
             throw SifFailure.Corrupt(_path, $"object {Id}: {Fault}");
-        return SizeBytes == 0 ? new SubWindow(_image, 0, 0) : new SubWindow(_image, Offset, SizeBytes);
+        return DataWindow();
     }
 
-    private static uint? NumberOrNull(uint raw) => (raw & ~SifDescriptor.GroupMask) is var number and not 0 ? number : null;
+    /// <summary>The data of an object whose descriptor is not complete yet.</summary>
+    internal Window DataWindow() =>
+        SizeBytes == 0 ? new SubWindow(_image, 0, 0) : new SubWindow(_image, Offset, SizeBytes);
+
+    /// <summary>The object with the metadata that its descriptor has by now.</summary>
+    internal SifObject Reread() => new(_image, _path, Slot, Descriptor, PlaceFault);
+
+    private static uint? NumberOrNull(uint raw) =>
+        (raw & ~SifDescriptor.GroupMask) is var number and not 0 ? number : null;
 }

@@ -1,6 +1,7 @@
 namespace OverlayTools.Sif;
 
-/// <summary>The file system in a partition. The values are those of <c>siftool add --partfs</c> and those on disk.</summary>
+/// <summary>The file system in a partition. The values are those of <c>siftool add --partfs</c> and those on
+/// disk.</summary>
 public enum SifFileSystem
 {
     /// <summary>A value that this module does not know.</summary>
@@ -21,7 +22,8 @@ public enum SifFileSystem
     /// <summary>A LUKS2 volume with a squashfs inside.</summary>
     EncryptedSquashfs = 5,
 
-    /// <summary>A squashfs that holds a gocryptfs directory (Apptainer only; other tools show <c>Unknown</c>).</summary>
+    /// <summary>A squashfs that holds a gocryptfs directory (Apptainer only; other tools show
+    /// <c>Unknown</c>).</summary>
     GocryptfsSquashfs = 6,
 }
 

@@ -31,7 +31,8 @@ internal static class SifReader
         var header = SifHeader.Parse(bytes);
         if (!header.Version.AsSpan().SequenceEqual(SifHeader.KnownVersion))
             throw new EngineException(ErrorIds.SifVersionUnsupported,
-                $"'{path}' is a SIF image of version '{SifText.Show(header.Version)}' (Version, offset {SifHeader.VersionOffset}).",
+                $"'{path}' is a SIF image of version '{SifText.Show(header.Version)}' "
+                    + $"(Version, offset {SifHeader.VersionOffset}).",
                 "This module reads version 01.", path);
         CheckTable(header, file.Length, path);
         return header;
@@ -86,7 +87,8 @@ internal static class SifReader
             throw Field("DescriptorsTotal", SifHeader.DescriptorsTotalOffset, header.DescriptorsTotal, "is impossible");
         // Nobody writes a table right behind the header; one that claims to be there would cover the real one's gap.
         if (header.DescriptorsOffset <= SifHeader.Size)
-            throw Field("DescriptorsOffset", SifHeader.DescriptorsOffsetOffset, header.DescriptorsOffset, "is inside the header");
+            throw Field("DescriptorsOffset", SifHeader.DescriptorsOffsetOffset, header.DescriptorsOffset,
+                "is inside the header");
         if (header.DescriptorsSize < header.DescriptorsTotal * SifDescriptor.Size)
             throw Field("DescriptorsSize", SifHeader.DescriptorsSizeOffset, header.DescriptorsSize,
                 $"is too small for {header.DescriptorsTotal} descriptors");
@@ -94,7 +96,8 @@ internal static class SifReader
             throw Field("DescriptorsOffset", SifHeader.DescriptorsOffsetOffset, header.DescriptorsOffset,
                 $"leads past the end of the file: the table has {header.DescriptorsSize} bytes, the file {length}");
         // A data section that starts between two slots is the end of a shorter table: the slots behind it are data.
-        var slotsBeforeData = Math.DivRem(header.DataOffset - header.DescriptorsOffset, SifDescriptor.Size, out var rest);
+        var beforeData = header.DataOffset - header.DescriptorsOffset;
+        var slotsBeforeData = Math.DivRem(beforeData, SifDescriptor.Size, out var rest);
         if (rest == 0 && slotsBeforeData > 0 && slotsBeforeData < header.DescriptorsTotal)
             throw Field("DescriptorsTotal", SifHeader.DescriptorsTotalOffset, header.DescriptorsTotal,
                 $"does not fit in front of the data section, which has room for {slotsBeforeData}");
@@ -109,8 +112,8 @@ internal static class SifReader
         var most = SifLayout.TryAlign(Math.Max(length, least), DataSectionRounding) ?? long.MaxValue;
         return header.DataOffset >= least && header.DataOffset <= most
             ? null
-            : $"DataOffset (offset {SifHeader.DataOffsetOffset}) is {header.DataOffset}, but the table ends at {least} and the "
-                + $"file at {length}";
+            : $"DataOffset (offset {SifHeader.DataOffsetOffset}) is {header.DataOffset}, but the table ends at {least} "
+                + $"and the file at {length}";
     }
 
     private static string? PlaceFault(SifDescriptor descriptor, long at, long dataStart, long length)
@@ -120,7 +123,8 @@ internal static class SifReader
         if (descriptor.DataSize < 0)
             return Fault("Size", SifDescriptor.SizeOffset, descriptor.DataSize, "is negative");
         if (descriptor.Offset < dataStart)
-            return Fault("Offset", SifDescriptor.OffsetOffset, descriptor.Offset, $"is before the data section at {dataStart}");
+            return Fault("Offset", SifDescriptor.OffsetOffset, descriptor.Offset,
+                $"is before the data section at {dataStart}");
         // An empty object may lie behind the end of the file: the reference implementation makes such.
         if (descriptor.DataSize > 0 && descriptor.DataSize > length - descriptor.Offset)
             return Fault("Offset", SifDescriptor.OffsetOffset, descriptor.Offset,

@@ -3,7 +3,8 @@ namespace OverlayTools.Sif;
 /// <summary>Times in a SIF image: whole seconds since 1970, with a value of its own for "none".</summary>
 public static class SifTime
 {
-    /// <summary>No time: the Unix time of 0001-01-01T00:00:00Z, Go's zero time. Zero itself is an ordinary time.</summary>
+    /// <summary>No time: the Unix time of 0001-01-01T00:00:00Z, Go's zero time. Zero itself is an ordinary
+    /// time.</summary>
     public const long Unset = -62135596800;
 
     private const long EndOfYear9999 = 253402300799;

@@ -67,16 +67,17 @@ public static class SifWriter
                 file.Clear(placed.Offset, Math.Min(placed.End, oldLength) - placed.Offset);
             if (placed.End > oldLength)
                 file.SetLength(placed.End);
-            added.Content.WriteTo(placed.OpenData(), progress, token);
+            added.Content.WriteTo(placed.DataWindow(), progress, token);
         }
 
-        added.AddDigest(placed.Descriptor, placed.OpenData());
+        added.AddDigest(placed.Descriptor, placed.DataWindow());
     }
 
     private static SifHeader NewHeader(SifCreateOptions options, long time)
     {
         if (options.Capacity is < 0 or > MostCapacity)
-            throw SifFailure.InvalidValue($"{options.Capacity} descriptors are not possible.", $"Choose a number from 0 to {MostCapacity}.");
+            throw SifFailure.InvalidValue($"{options.Capacity} descriptors are not possible.",
+                $"Choose a number from 0 to {MostCapacity}.");
 
         var size = options.Capacity * SifDescriptor.Size;
         return new SifHeader
@@ -98,7 +99,8 @@ public static class SifWriter
         var field = new byte[SifHeader.LaunchScriptSize];
         // The last byte stays NUL.
         if (Encoding.UTF8.GetByteCount(script) >= field.Length || script.Contains('\0'))
-            throw SifFailure.InvalidValue($"The launch script is longer than {field.Length - 1} bytes, or contains a NUL.",
+            throw SifFailure.InvalidValue(
+                $"The launch script is longer than {field.Length - 1} bytes, or contains a NUL.",
                 "Choose a shorter one.");
         Encoding.UTF8.GetBytes(script, field);
         return field;
