@@ -18,11 +18,7 @@ internal sealed class ChoiceQuestion(
         while (true)
         {
             console.Write(Line());
-            var reply = console.ReadLineOrEnd() ?? throw NoReply(message);
-            // What a person types stays on the terminal's line; what comes from a file does not.
-            if (Console.IsInputRedirected)
-                console.WriteLine();
-            reply = reply.Trim();
+            var reply = console.ReadAnswer()?.Trim() ?? throw NoReply(message);
             if (reply.Length == 0 && defaultChoice >= 0)
                 return defaultChoice;
             if (reply == "?")

@@ -2,6 +2,7 @@ using System.Collections.ObjectModel;
 using System.Management.Automation;
 using System.Management.Automation.Host;
 using System.Security;
+using System.Text;
 
 namespace OverlayTools.Host;
 
@@ -82,14 +83,20 @@ internal sealed class ConsoleUserInterface(StandardInput input, bool nonInteract
     /// <exception cref="OperationCanceledException">Ctrl+C.</exception>
     public string? ReadLineOrEnd()
     {
-        if (nonInteractive)
-        {
-            throw new PSInvalidOperationException(
-                "This is a non-interactive session: it reads no input and asks nothing. Leave out -NonInteractive.");
-        }
-
+        RefuseIfNonInteractive();
         Progress.Clear();
         return input.ReadLine();
+    }
+
+    /// <summary>The answer to a question; null at the end of input.</summary>
+    /// <exception cref="OperationCanceledException">Ctrl+C.</exception>
+    public string? ReadAnswer()
+    {
+        var answer = ReadLineOrEnd();
+        // What a person types is on the terminal already; what comes from elsewhere is shown, as pwsh does.
+        if (Console.IsInputRedirected)
+            WriteLine(answer ?? "");
+        return answer;
     }
 
     /// <inheritdoc/>
@@ -140,9 +147,7 @@ internal sealed class ConsoleUserInterface(StandardInput input, bool nonInteract
 
     private string ReadHidden()
     {
-        if (nonInteractive)
-            ReadLineOrEnd();
-        var text = new System.Text.StringBuilder();
+        var text = new StringBuilder();
         while (Console.ReadKey(intercept: true) is var key && key.Key != ConsoleKey.Enter)
         {
             if (key.Key == ConsoleKey.Backspace)
@@ -155,8 +160,9 @@ internal sealed class ConsoleUserInterface(StandardInput input, bool nonInteract
         return text.ToString();
     }
 
-    private static T ForPipeline<T>(Func<T> read)
+    private T ForPipeline<T>(Func<T> read)
     {
+        RefuseIfNonInteractive();
         try
         {
             return read();
@@ -164,6 +170,15 @@ internal sealed class ConsoleUserInterface(StandardInput input, bool nonInteract
         catch (OperationCanceledException)
         {
             throw new PipelineStoppedException();
+        }
+    }
+
+    private void RefuseIfNonInteractive()
+    {
+        if (nonInteractive)
+        {
+            throw new PSInvalidOperationException(
+                "This is a non-interactive session: it reads no input and asks nothing. Leave out -NonInteractive.");
         }
     }
 }

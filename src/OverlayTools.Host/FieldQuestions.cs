@@ -34,7 +34,7 @@ internal sealed class FieldQuestions(ConsoleUserInterface console)
         if (string.IsNullOrEmpty(userName))
         {
             console.Write("User: ");
-            userName = console.ReadLine();
+            userName = console.ReadAnswer() ?? "";
         }
 
         console.Write($"Password for user {userName}: ");
@@ -51,7 +51,7 @@ internal sealed class FieldQuestions(ConsoleUserInterface console)
         console.Write($"{label}: ");
         if (type == typeof(SecureString))
             return console.ReadLineAsSecureString();
-        var text = console.ReadLineOrEnd();
+        var text = console.ReadAnswer();
         return text is null ? null : LanguagePrimitives.ConvertTo(text, type);
     }
 
@@ -61,7 +61,7 @@ internal sealed class FieldQuestions(ConsoleUserInterface console)
         while (true)
         {
             console.Write($"{label}[{items.Count}]: ");
-            var text = console.ReadLineOrEnd();
+            var text = console.ReadAnswer();
             if (string.IsNullOrEmpty(text))
                 return items.Count > 0 ? LanguagePrimitives.ConvertTo(items.ToArray(), type) : null;
             items.Add(text);

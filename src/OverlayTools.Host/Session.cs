@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Management.Automation;
+using System.Management.Automation.Language;
 using System.Management.Automation.Runspaces;
 using System.Reflection;
 
@@ -59,6 +60,8 @@ internal sealed class Session : IDisposable
         Host.Console.Progress.Clear();
         if (error is null)
             return true;
+        if (error is IncompleteParseException && invocation.History is { } text)
+            error = Explain(text);
         if (error is not PipelineStoppedException)
             ShowError(error);
         return false;
@@ -145,6 +148,13 @@ internal sealed class Session : IDisposable
         {
             return null;
         }
+    }
+
+    /// <summary>The engine's own exception for a text that ends too early is empty: a prompt would read on.</summary>
+    private static ParseException Explain(string text)
+    {
+        Parser.ParseInput(text, out _, out var errors);
+        return new ParseException(errors);
     }
 
     private void ShowError(Exception error)
