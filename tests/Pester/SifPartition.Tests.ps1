@@ -1,12 +1,12 @@
 BeforeDiscovery {
-    $script:tools = @(Get-Command siftool, mkfs.ext3 -CommandType Application -TotalCount 2 -ErrorAction Ignore).Count -eq 2
+    $script:missing = @('siftool', 'mkfs.ext3' | Where-Object { -not (Get-Command $_ -CommandType Application -ErrorAction Ignore) })
 }
 
 BeforeAll {
     Import-Module (Join-Path $PSScriptRoot '../../OverlayTools.psd1')
 }
 
-Describe 'Add-SifPartition' -Skip:(-not $tools) {
+Describe 'Add-SifPartition' -Skip:($missing.Count -gt 0) {
     BeforeAll {
         $overlay = Join-Path $TestDrive 'overlay.img'
         truncate -s 8M $overlay
