@@ -76,6 +76,8 @@ public sealed class ExtFileSystem
     {
         var inode = ReadInode(number);
         var size = inode.Size;
+        if (inode.FileType != ExtFileType.Directory && number == ExtInode.Root)
+            throw ExtCorrupt.At("root directory, inode 2", OffsetOfInode(number), "it is not a directory");
         if (inode.FileType != ExtFileType.Directory)
             throw new EngineException(ErrorIds.OverlayFileNotFound, $"Inode {number} is not a directory.", null);
         if (size <= 0 || size % BlockSize != 0 || size > Geometry.SizeBytes)
