@@ -62,6 +62,19 @@ public sealed class ExtResizerTests
     }
 
     [Fact]
+    public void A_journal_too_short_for_the_backups_still_carries_what_a_mount_reads()
+    {
+        using var directory = new TemporaryDirectory();
+        var image = Ext3Image.MadeByMke2fs(directory, 20 * MiB, "-g", "1024");
+        var recording = image.Record(6400 * MiB);
+        // The last flush is that of the backups: five groups of them, superblock and 200 descriptor blocks each.
+        Assert.True(recording.Steps.Count - recording.FlushedAt[^2] > 800);
+        image.AssertClean();
+        var (_, said, _) = Machine.Run("e2fsck", "-f", "-n", "-b", "1025", "-B", "1024", image.Path);
+        Assert.DoesNotContain("wrong", said);
+    }
+
+    [Fact]
     public void Growing_many_times_is_as_good_as_once()
     {
         using var directory = new TemporaryDirectory();
