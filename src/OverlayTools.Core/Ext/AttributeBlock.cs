@@ -18,7 +18,8 @@ internal static class AttributeBlock
         [("user.", 1), ("trusted.", 4), ("security.", 6)];
 
     /// <summary>Builds the block.</summary>
-    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFull"/> when the attributes do not fit into a block,
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFull"/> when the attributes do not fit into a
+    /// block,
     /// <see cref="ErrorIds.OverlayFeatureUnsupported"/> for a name that ext3 cannot store.</exception>
     public static byte[] Build(IReadOnlyDictionary<string, byte[]> attributes, int blockSize)
     {

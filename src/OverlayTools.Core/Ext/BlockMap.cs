@@ -11,7 +11,8 @@ internal sealed class BlockMap
     private readonly BlockMapMath _math;
     private readonly (uint At, byte[] Bytes)[] _levels;
 
-    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFeatureUnsupported"/> for extents and inline data.</exception>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFeatureUnsupported"/> for extents and inline
+    /// data.</exception>
     public BlockMap(ExtFileSystem fileSystem, ExtInode inode, uint number)
     {
         if ((inode.Flags & (ExtInode.ExtentsFlag | ExtInode.InlineDataFlag)) != 0)

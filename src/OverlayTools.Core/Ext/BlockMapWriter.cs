@@ -32,7 +32,8 @@ internal sealed class BlockMapWriter
     /// <summary>Blocks taken so far, indirect ones included.</summary>
     public uint BlocksTaken { get; private set; }
 
-    /// <summary>Takes blocks that lie side by side on disk for the file's blocks from <paramref name="logical"/> on.</summary>
+    /// <summary>Takes blocks that lie side by side on disk for the file's blocks from <paramref name="logical"/>
+    /// on.</summary>
     /// <param name="logical">Block number in the file, above all that went before.</param>
     /// <param name="most">How many are wanted.</param>
     /// <returns>The first block on disk and how many there are; at least 1.</returns>

@@ -58,7 +58,8 @@ internal sealed class ExtAllocator
         return new ExtAllocator(geometry, counts, g => EmptyBlockBitmap(geometry, g), _ => EmptyInodeBitmap(geometry));
     }
 
-    /// <summary>The block bitmap of a group that holds its bookkeeping only; bits past the group's end are set.</summary>
+    /// <summary>The block bitmap of a group that holds its bookkeeping only; bits past the group's end are
+    /// set.</summary>
     public static byte[] EmptyBlockBitmap(ExtGeometry geometry, uint group)
     {
         var bitmap = new byte[geometry.BlockSize];

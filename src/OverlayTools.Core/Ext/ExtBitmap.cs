@@ -5,7 +5,8 @@ internal static class ExtBitmap
 {
     public static bool IsSet(ReadOnlySpan<byte> bitmap, uint bit) => (bitmap[(int)(bit >> 3)] >> (int)(bit & 7) & 1) != 0;
 
-    /// <summary>Sets or clears the bits from <paramref name="start"/> up to, not including, <paramref name="end"/>.</summary>
+    /// <summary>Sets or clears the bits from <paramref name="start"/> up to, not including,
+    /// <paramref name="end"/>.</summary>
     public static void Fill(Span<byte> bitmap, uint start, uint end, bool value)
     {
         while (start < end && (start & 7) != 0)

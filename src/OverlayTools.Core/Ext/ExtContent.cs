@@ -23,7 +23,8 @@ public sealed class ExtContent(
     /// <summary>Opens the content.</summary>
     public Stream Open() => open();
 
-    /// <summary>The data as runs of whole blocks: first block and the block after the last, ascending and apart.</summary>
+    /// <summary>The data as runs of whole blocks: first block and the block after the last, ascending and
+    /// apart.</summary>
     internal IEnumerable<(long Start, long End)> BlockRuns(int blockSize)
     {
         (long Start, long End) pending = (0, 0);

@@ -48,7 +48,8 @@ public static class ExtFeatures
         .. Names(roCompat, RoCompatNames, "FEATURE_R"),
     ];
 
-    /// <summary>The features because of which Apptainer refuses the image; <c>-has_journal</c> says that this one lacks.</summary>
+    /// <summary>The features because of which Apptainer refuses the image; <c>-has_journal</c> says that this one
+    /// lacks.</summary>
     internal static IReadOnlyList<string> RefusedByApptainer(uint compat, uint incompat, uint roCompat)
     {
         var refused = NamesOf(0, incompat & ~ApptainerIncompat, roCompat & ~ApptainerRoCompat);

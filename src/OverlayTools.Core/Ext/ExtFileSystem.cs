@@ -11,7 +11,8 @@ public readonly record struct ExtDirectoryEntry(ExtName Name, uint Inode, ExtFil
 
 /// <summary>
 /// Reads an ext2 or ext3 file system. Nothing on disk is believed: whatever does not fit raises
-/// <see cref="ErrorIds.OverlayCorrupt"/>, naming structure and offset. A journal that was not replayed is not looked at.
+/// <see cref="ErrorIds.OverlayCorrupt"/>, naming structure and offset. A journal that was not replayed is not looked
+/// at.
 /// </summary>
 public sealed class ExtFileSystem
 {
@@ -46,7 +47,8 @@ public sealed class ExtFileSystem
 
     /// <summary>Reads and checks the superblock.</summary>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayNotExt3"/>,
-    /// <see cref="ErrorIds.OverlayFeatureUnsupported"/> (ext4's features) or <see cref="ErrorIds.OverlayCorrupt"/>.</exception>
+    /// <see cref="ErrorIds.OverlayFeatureUnsupported"/> (ext4's features) or
+    /// <see cref="ErrorIds.OverlayCorrupt"/>.</exception>
     public static ExtFileSystem Open(Window window)
     {
         var superblock = ExtSuperblock.Read(window);
@@ -76,6 +78,8 @@ public sealed class ExtFileSystem
     {
         var inode = ReadInode(number);
         var size = inode.Size;
+        if (inode.FileType != ExtFileType.Directory && number == ExtInode.Root)
+            throw ExtCorrupt.At("root directory, inode 2", OffsetOfInode(number), "it is not a directory");
         if (inode.FileType != ExtFileType.Directory)
             throw new EngineException(ErrorIds.OverlayFileNotFound, $"Inode {number} is not a directory.", null);
         if (size <= 0 || size % BlockSize != 0 || size > Geometry.SizeBytes)
@@ -117,7 +121,8 @@ public sealed class ExtFileSystem
     }
 
     /// <summary>Finds a file by its path from the root, component by component.</summary>
-    /// <param name="path">For example <c>/upper/etc</c>; <c>.</c> and doubled slashes are ignored, <c>..</c> at the root
+    /// <param name="path">For example <c>/upper/etc</c>; <c>.</c> and doubled slashes are ignored, <c>..</c> at the
+    /// root
     /// stays there.</param>
     /// <param name="followLinks">Whether symbolic links are followed, inside the file system; else one in the middle is
     /// not found.</param>

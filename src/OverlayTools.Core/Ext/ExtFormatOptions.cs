@@ -24,6 +24,7 @@ public sealed record ExtFormatOptions
     /// <summary>The time that is written wherever the tree gives none.</summary>
     public DateTimeOffset Now { get; init; } = DateTimeOffset.UtcNow;
 
-    /// <summary>True when the window may hold something else than zeros: then all that must read as zeros is cleared.</summary>
+    /// <summary>True when the window may hold something else than zeros: then all that must read as zeros is
+    /// cleared.</summary>
     public bool MayHoldOldBytes { get; init; }
 }

@@ -48,7 +48,8 @@ public sealed class ExtFormatter
     /// <param name="cancellation">Stops the work; the window is then neither old nor new.</param>
     /// <returns>The geometry.</returns>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlaySizeTooSmall"/>,
-    /// <see cref="ErrorIds.OverlaySizeTooLarge"/>, <see cref="ErrorIds.OverlayFull"/>, all before anything is written.</exception>
+    /// <see cref="ErrorIds.OverlaySizeTooLarge"/>, <see cref="ErrorIds.OverlayFull"/>, all before anything is
+    /// written.</exception>
     /// <exception cref="OperationCanceledException">The token asked for it.</exception>
     public static ExtGeometry Format(
         Window window, ExtFormatOptions options, ExtNode root,

@@ -11,10 +11,12 @@ public sealed record ExtGeometry
     private const uint Blocks32 = uint.MaxValue;
     private const int NewInodeSize = 256;
 
-    /// <summary>mke2fs rounds a file's length down to the page size of the machine; 4 KiB keeps images the same everywhere.</summary>
+    /// <summary>mke2fs rounds a file's length down to the page size of the machine; 4 KiB keeps images the same
+    /// everywhere.</summary>
     private const long PageSize = 4096;
 
-    /// <summary>A last group with fewer blocks than this beside its bookkeeping is not made (e2fsprogs, initialize.c).</summary>
+    /// <summary>A last group with fewer blocks than this beside its bookkeeping is not made (e2fsprogs,
+    /// initialize.c).</summary>
     private const uint LeastDataBlocks = 50;
 
     /// <summary>Bytes of a block.</summary>
@@ -62,7 +64,8 @@ public sealed record ExtGeometry
     /// <summary>Bytes of the file system.</summary>
     public long SizeBytes => (long)BlocksCount * BlockSize;
 
-    /// <summary>Length of the journal that mke2fs makes for this many blocks; 0 when there is no room for one.</summary>
+    /// <summary>Length of the journal that mke2fs makes for this many blocks; 0 when there is no room for
+    /// one.</summary>
     public uint JournalBlocks => BlocksCount switch
     {
         < 2048 => 0,
@@ -145,7 +148,8 @@ public sealed record ExtGeometry
     /// group too small for its bookkeeping is left out, as resize2fs does.
     /// </summary>
     /// <param name="sizeBytes">Bytes that the file will have.</param>
-    /// <exception cref="EngineException"><see cref="ErrorIds.OverlaySizeTooLarge"/>, naming the largest size.</exception>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlaySizeTooLarge"/>, naming the largest
+    /// size.</exception>
     public ExtGeometry GrowTo(long sizeBytes)
     {
         var blocks = sizeBytes / Math.Max(PageSize, BlockSize) * Math.Max(PageSize, BlockSize) / BlockSize;
@@ -158,7 +162,8 @@ public sealed record ExtGeometry
             : grown;
     }
 
-    /// <summary>The most blocks that the reserve, 32 bits of block numbers and 32 bits of inode numbers allow.</summary>
+    /// <summary>The most blocks that the reserve, 32 bits of block numbers and 32 bits of inode numbers
+    /// allow.</summary>
     public uint LargestGrowth()
     {
         var groups = Math.Min((ulong)(DescriptorBlocks + ReservedGdtBlocks) * DescriptorsPerBlock,

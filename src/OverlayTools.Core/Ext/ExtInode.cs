@@ -77,7 +77,8 @@ public sealed class ExtInode
         }
     }
 
-    /// <summary>Bytes (<c>i_size</c>, <c>i_size_high</c>); unsigned on disk, so a damaged one may be negative.</summary>
+    /// <summary>Bytes (<c>i_size</c>, <c>i_size_high</c>); unsigned on disk, so a damaged one may be
+    /// negative.</summary>
     public long Size
     {
         get => FileType is ExtFileType.RegularFile or ExtFileType.Directory

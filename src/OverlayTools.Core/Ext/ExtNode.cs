@@ -107,7 +107,8 @@ public sealed class ExtNode
     }
 
     /// <summary>Puts a file into this directory and returns the file.</summary>
-    /// <exception cref="EngineException"><see cref="ErrorIds.InvalidDirectoryName"/> for a name that is taken.</exception>
+    /// <exception cref="EngineException"><see cref="ErrorIds.InvalidDirectoryName"/> for a name that is
+    /// taken.</exception>
     public ExtNode Add(ExtName name, ExtNode node)
     {
         if (Type != ExtFileType.Directory)
@@ -126,7 +127,8 @@ public sealed class ExtNode
     public ExtNode? Find(ExtName name) =>
         _names.Contains(name) ? _children.Find(child => child.Name == name).Node : null;
 
-    /// <summary>Reads a directory of this machine: every file with mode, owner, times, attributes and hard links.</summary>
+    /// <summary>Reads a directory of this machine: every file with mode, owner, times, attributes and hard
+    /// links.</summary>
     /// <inheritdoc cref="ExtNodeImporter.Read"/>
     public static ExtNode FromDirectory(string path, CancellationToken cancellation = default) =>
         ExtNodeImporter.Read(path, cancellation);

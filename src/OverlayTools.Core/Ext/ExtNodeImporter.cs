@@ -4,7 +4,8 @@ using OverlayTools.Native;
 
 namespace OverlayTools.Ext;
 
-/// <summary>Turns a directory of this machine into a tree of <see cref="ExtNode"/>; contents are opened later.</summary>
+/// <summary>Turns a directory of this machine into a tree of <see cref="ExtNode"/>; contents are opened
+/// later.</summary>
 internal sealed class ExtNodeImporter
 {
     private readonly SafeFileHandle _root;
@@ -134,7 +135,8 @@ internal sealed class ExtNodeImporter
 
     private Dictionary<string, byte[]> Attributes(byte[] path) =>
         ExtendedAttributes.Read(_root, path, Describe(path))
-            // Whatever else the host's file system shows (system.nfs4_acl, btrfs.*) is its own business, not the file's.
+            // Whatever else the host's file system shows (system.nfs4_acl, btrfs.*) is its own business, not the
+            // file's.
             .Where(pair => pair.Key.StartsWith("user.", StringComparison.Ordinal)
                 || pair.Key.StartsWith("trusted.", StringComparison.Ordinal)
                 || pair.Key.StartsWith("security.", StringComparison.Ordinal)

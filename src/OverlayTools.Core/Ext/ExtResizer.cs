@@ -21,8 +21,10 @@ public static class ExtResizer
     /// Makes a clean file system larger: adds block groups after the old end, then changes what is at the old places in
     /// one transaction of the image's own journal. After a crash it has the old size or the new one.
     /// </summary>
-    /// <param name="window">The image; it is made longer where it can be, and has to be long enough where it cannot.</param>
-    /// <param name="newSizeBytes">Bytes that the image shall have. A last group that would be too small is left out.</param>
+    /// <param name="window">The image; it is made longer where it can be, and has to be long enough where it
+    /// cannot.</param>
+    /// <param name="newSizeBytes">Bytes that the image shall have. A last group that would be too small is left
+    /// out.</param>
     /// <param name="progress">Told about groups.</param>
     /// <param name="cancellation">Stops the work before the transaction; nothing has changed then.</param>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayNotExt3"/>, <see cref="ErrorIds.OverlayCorrupt"/>,

@@ -8,7 +8,8 @@ public readonly record struct ExtSizing(long Blocks, long Inodes)
     private const long MiB = 1 << 20;
 
     /// <summary>What the tree needs with blocks of this size.</summary>
-    /// <exception cref="EngineException"><see cref="ErrorIds.OverlaySizeTooLarge"/> for a file that ext3 cannot hold.</exception>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlaySizeTooLarge"/> for a file that ext3 cannot
+    /// hold.</exception>
     public static ExtSizing Measure(ExtNode root, int blockSize) => Measure(ExtTree.Number(root), blockSize);
 
     /// <summary>The least file length, in MiB steps, whose file system holds the tree.</summary>

@@ -113,7 +113,8 @@ public sealed class ExtSuperblock
         internal set => Text(0x78, 16, value);
     }
 
-    /// <summary>Blocks kept in each backup group for a longer descriptor table (<c>s_reserved_gdt_blocks</c>).</summary>
+    /// <summary>Blocks kept in each backup group for a longer descriptor table
+    /// (<c>s_reserved_gdt_blocks</c>).</summary>
     public ushort ReservedGdtBlocks { get => U16(0xCE); internal set => U16(0xCE, value); }
 
     /// <summary><c>s_journal_inum</c>.</summary>
@@ -147,7 +148,8 @@ public sealed class ExtSuperblock
     /// <summary>When it was made (<c>s_mkfs_time</c>).</summary>
     internal uint MakeTime { get => U32(0x108); set => U32(0x108, value); }
 
-    /// <summary>A copy of the journal inode's block pointers, its size's high and low half (<c>s_jnl_blocks</c>).</summary>
+    /// <summary>A copy of the journal inode's block pointers, its size's high and low half
+    /// (<c>s_jnl_blocks</c>).</summary>
     internal Span<byte> JournalBackup => _raw.AsSpan(0x10C, 68);
 
     /// <summary><c>s_min_extra_isize</c>.</summary>
@@ -186,7 +188,8 @@ public sealed class ExtSuperblock
     /// <summary>The features as <c>dumpe2fs</c> names them.</summary>
     public IReadOnlyList<string> Features => ExtFeatures.NamesOf(FeatureCompat, FeatureIncompat, FeatureRoCompat);
 
-    /// <summary>The features because of which Apptainer refuses the image; <c>-has_journal</c> when it has no journal.</summary>
+    /// <summary>The features because of which Apptainer refuses the image; <c>-has_journal</c> when it has no
+    /// journal.</summary>
     public IReadOnlyList<string> UnsupportedByApptainer =>
         ExtFeatures.RefusedByApptainer(FeatureCompat, FeatureIncompat, FeatureRoCompat);
 
@@ -200,9 +203,11 @@ public sealed class ExtSuperblock
         return BinaryPrimitives.ReadUInt16LittleEndian(magic) == MagicNumber;
     }
 
-    /// <summary>Reads the primary superblock of any ext2, ext3 or ext4 file system; nothing but the magic number and the
+    /// <summary>Reads the primary superblock of any ext2, ext3 or ext4 file system; nothing but the magic number and
+    /// the
     /// block size is checked.</summary>
-    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayNotExt3"/> or <see cref="ErrorIds.OverlayCorrupt"/>.</exception>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayNotExt3"/> or
+    /// <see cref="ErrorIds.OverlayCorrupt"/>.</exception>
     public static ExtSuperblock Read(Window window)
     {
         if (!Recognises(window))

@@ -27,7 +27,8 @@ public readonly record struct ExtTime(long Seconds, uint Nanoseconds)
     internal (uint Low, uint Extra) Encode()
     {
         var low = unchecked((uint)Seconds);
-        // The low word counts as signed, so the epoch is what is left after taking it away (kernel, ext4_encode_extra_time).
+        // The low word counts as signed, so the epoch is what is left after taking it away (kernel,
+        // ext4_encode_extra_time).
         var epoch = (uint)((Seconds - unchecked((int)low)) >> 32) & 3;
         return (low, Nanoseconds << 2 | epoch);
     }

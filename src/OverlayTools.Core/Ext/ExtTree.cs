@@ -21,7 +21,8 @@ internal sealed class ExtTree
     public uint LastInode { get; private set; } = ExtInode.LostAndFound;
 
     /// <summary>Numbers a tree, directories before what they hold.</summary>
-    /// <exception cref="EngineException"><see cref="ErrorIds.InvalidDirectoryName"/> for a <c>lost+found</c> at the root
+    /// <exception cref="EngineException"><see cref="ErrorIds.InvalidDirectoryName"/> for a <c>lost+found</c> at the
+    /// root
     /// that is no directory; <see cref="ErrorIds.OverlayFull"/> for too many links.</exception>
     public static ExtTree Number(ExtNode root)
     {
@@ -55,7 +56,8 @@ internal sealed class ExtTree
             ? directory.Children.Prepend((LostAndFoundName, _lostAndFound))
             : directory.Children;
 
-    /// <summary>mke2fs gives <c>lost+found</c> 16 KiB, at least two blocks and at most twelve: e2fsck cannot allocate when
+    /// <summary>mke2fs gives <c>lost+found</c> 16 KiB, at least two blocks and at most twelve: e2fsck cannot allocate
+    /// when
     /// it has to put something there.</summary>
     public int LeastDirectoryBlocks(ExtNode directory, int blockSize) =>
         ReferenceEquals(directory, _lostAndFound) ? Math.Clamp(16384 / blockSize, 2, ExtInode.DirectCount) : 1;

@@ -2,7 +2,8 @@ using System.Buffers.Binary;
 
 namespace OverlayTools.Ext;
 
-/// <summary>The blocks of a transaction in the log: descriptors with tags, and the commit (<c>journal_header_t</c>).</summary>
+/// <summary>The blocks of a transaction in the log: descriptors with tags, and the commit
+/// (<c>journal_header_t</c>).</summary>
 internal static class JournalBlock
 {
     public const uint MagicNumber = 0xC03B3998;

@@ -66,7 +66,8 @@ internal sealed class JournalTransaction
 
         WriteLog(blocks);
         _window.Flush();
-        // Marked before the log gets its start: e2fsck -p stops at a log with a start in a file system without the mark.
+        // Marked before the log gets its start: e2fsck -p stops at a log with a start in a file system without the
+        // mark.
         var before = new ExtSuperblock(_fileSystem.Superblock.Raw) { NeedsRecovery = true };
         WriteSuperblock(before);
         _window.Flush();

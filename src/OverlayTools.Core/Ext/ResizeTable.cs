@@ -26,7 +26,8 @@ internal sealed class ResizeTable(ExtGeometry geometry)
         }
     }
 
-    /// <summary>The double indirect block; slots go by the descriptor block's number in the table, wrapping around.</summary>
+    /// <summary>The double indirect block; slots go by the descriptor block's number in the table, wrapping
+    /// around.</summary>
     public byte[] DoubleIndirectBlock()
     {
         var block = new byte[geometry.BlockSize];

@@ -1,6 +1,7 @@
 namespace OverlayTools.Ext;
 
-/// <summary>Holds a superblock against itself and the window that it lies in, before anything is computed from it.</summary>
+/// <summary>Holds a superblock against itself and the window that it lies in, before anything is computed from
+/// it.</summary>
 internal static class SuperblockCheck
 {
     /// <summary>The geometry that the superblock describes.</summary>

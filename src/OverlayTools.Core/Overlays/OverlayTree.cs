@@ -2,7 +2,8 @@ using OverlayTools.Ext;
 
 namespace OverlayTools.Overlays;
 
-/// <summary>The content of a new overlay image: <c>upper</c> and <c>work</c>, and what the user wants below <c>upper</c>.</summary>
+/// <summary>The content of a new overlay image: <c>upper</c> and <c>work</c>, and what the user wants below
+/// <c>upper</c>.</summary>
 public static class OverlayTree
 {
     private const uint DirectoryMode = 0x1ED; // 0755
@@ -10,9 +11,11 @@ public static class OverlayTree
     /// <summary>The root directory (owner 0:0) with <c>upper</c>, <c>work</c> and the asked-for directories.</summary>
     /// <param name="userId">Owner of everything below the root.</param>
     /// <param name="groupId">Group of everything below the root.</param>
-    /// <param name="directories">Absolute paths as in the container, for example <c>/var/cache/nginx</c>; their parents are
+    /// <param name="directories">Absolute paths as in the container, for example <c>/var/cache/nginx</c>; their
+    /// parents are
     /// made too.</param>
-    /// <exception cref="EngineException"><see cref="ErrorIds.InvalidDirectoryName"/> for a path that is relative or empty,
+    /// <exception cref="EngineException"><see cref="ErrorIds.InvalidDirectoryName"/> for a path that is relative or
+    /// empty,
     /// has a component <c>..</c>, a NUL, or a component of more than 255 bytes.</exception>
     public static ExtNode Create(uint userId, uint groupId, IEnumerable<string> directories)
     {

@@ -48,6 +48,15 @@ internal sealed class Ext3Image(string path)
         return ExtResizer.Grow(new FileWindow(file), size, null, TestContext.Current.CancellationToken);
     }
 
+    /// <summary>Grows the image, and says what was written for it.</summary>
+    public RecordingWindow Record(long size)
+    {
+        using var file = Open();
+        var window = new RecordingWindow(new FileWindow(file));
+        ExtResizer.Grow(window, size, null, TestContext.Current.CancellationToken);
+        return window;
+    }
+
     public void AssertClean()
     {
         Machine.NeedTool("e2fsck");

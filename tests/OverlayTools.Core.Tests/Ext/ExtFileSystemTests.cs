@@ -126,20 +126,21 @@ public sealed class ExtFileSystemTests(ITestOutputHelper output)
         using var directory = new TemporaryDirectory();
         var pristine = File.ReadAllBytes(Ext3Image.Made(directory, 8 * MiB, SampleTree.Everything()).Path);
         var geometry = ExtGeometry.Plan(pristine.Length);
-        var used = geometry.OffsetOf(geometry.InodeTable(0)) + 64 * geometry.InodeSize;
-        var directories = geometry.OffsetOf(geometry.InodeTable(0) + geometry.InodeTableBlocks);
+        var inodes = geometry.OffsetOf(geometry.InodeTable(0));
+        var directories = inodes + geometry.InodeTableBlocks * geometry.BlockSize;
         var clock = Stopwatch.StartNew();
         var refused = 0;
         var allocated = GC.GetTotalAllocatedBytes();
         for (var round = 0; round < 600; round++)
         {
             var bytes = (byte[])pristine.Clone();
-            // A third each: superblock; descriptors, bitmaps and inodes; directories and indirect blocks.
-            var (from, to) = (round % 3) switch
+            // The used part of the superblock, the descriptor, the inodes, the directories and first indirect blocks.
+            var (from, to) = (round % 4) switch
             {
-                0 => (1024, 2048),
-                1 => (2048L, used),
-                _ => (directories, directories + 64 * 1024),
+                0 => (1024, 1024 + 0x100),
+                1 => (2048, 2048 + 32),
+                2 => (inodes, inodes + 40 * geometry.InodeSize),
+                _ => (directories, directories + 32 * 1024),
             };
             for (var change = random.Next(1, 4); change > 0; change--)
             {

@@ -6,7 +6,8 @@ using OverlayTools.TestSupport;
 
 namespace OverlayTools.Core.Tests.Ext;
 
-/// <summary>Cuts the recorded writes of a growth anywhere: e2fsck must find the old file system or the new one, whole.</summary>
+/// <summary>Cuts the recorded writes of a growth anywhere: e2fsck must find the old file system or the new one,
+/// whole.</summary>
 public sealed class ExtGrowthCrashTests(ITestOutputHelper output)
 {
     private const long MiB = 1 << 20;
@@ -33,7 +34,7 @@ public sealed class ExtGrowthCrashTests(ITestOutputHelper output)
         var content = Content(image.Path, directory);
         Assert.NotEqual("", content);
 
-        var recording = Record(image.Path, after);
+        var recording = image.Record(after);
         image.AssertClean();
         var newBlocks = image.Field("Block count");
         Assert.True(newBlocks > oldBlocks);
@@ -65,7 +66,7 @@ public sealed class ExtGrowthCrashTests(ITestOutputHelper output)
         var image = Ext3Image.Made(directory, 61 * MiB, Tree());
         var pristine = directory["pristine"];
         Copy(image.Path, pristine);
-        var recording = Record(image.Path, 100 * MiB);
+        var recording = image.Record(100 * MiB);
         // The log has its start, nothing is in place: three flushes before the end of the in-place writes.
         var steps = recording.Steps.Take(recording.FlushedAt[3]).ToList();
         Apply(pristine, steps);
@@ -78,15 +79,8 @@ public sealed class ExtGrowthCrashTests(ITestOutputHelper output)
         crashed.AssertClean();
     }
 
-    private static RecordingWindow Record(string path, long size)
-    {
-        using var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
-        var window = new RecordingWindow(new FileWindow(file));
-        ExtResizer.Grow(window, size, null, TestContext.Current.CancellationToken);
-        return window;
-    }
-
-    // Prefixes, prefixes whose last write is torn, and prefixes in which writes since the last flush are missing: a disk
+    // Prefixes, prefixes whose last write is torn, and prefixes in which writes since the last flush are missing: a
+    // disk
     // may keep them in any order.
     private static IEnumerable<(string Description, List<RecordingWindow.Step> Steps)> States(
         RecordingWindow recording, Random random)

@@ -54,7 +54,8 @@ internal static class SampleTree
     {
         var lines = new StringBuilder();
         foreach (var line in Ext3Image.Run("find", path, "-mindepth", "1", "-path", path + "/lost+found", "-prune", "-o",
-            "-printf", "%P %y %m %U %G %s %n %l\\n").Split('\n').Order(StringComparer.Ordinal))
+            // A directory's size depends on the block size, so it is left out.
+            "-type", "d", "-printf", "%P d %m %U %G %n\\n", "-o", "-printf", "%P %y %m %U %G %s %n %l\\n").Split('\n').Order(StringComparer.Ordinal))
             lines.AppendLine(line);
         foreach (var file in Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal))
         {
