@@ -123,6 +123,16 @@ public sealed class ExtNode
     /// <exception cref="EngineException"><see cref="ErrorIds.InvalidDirectoryName"/>.</exception>
     public ExtNode Add(string name, ExtNode node) => Add(new ExtName(name), node);
 
+    /// <summary>Puts a file into this directory in place of whatever has the name, and returns the file.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.InvalidDirectoryName"/>.</exception>
+    public ExtNode Replace(string name, ExtNode node)
+    {
+        var taken = new ExtName(name);
+        if (_names.Remove(taken))
+            _children.RemoveAll(child => child.Name == taken);
+        return Add(taken, node);
+    }
+
     /// <summary>The file of that name in this directory, or null.</summary>
     public ExtNode? Find(ExtName name) =>
         _names.Contains(name) ? _children.Find(child => child.Name == name).Node : null;
@@ -130,8 +140,9 @@ public sealed class ExtNode
     /// <summary>Reads a directory of this machine: every file with mode, owner, times, attributes and hard
     /// links.</summary>
     /// <inheritdoc cref="ExtNodeImporter.Read"/>
-    public static ExtNode FromDirectory(string path, CancellationToken cancellation = default) =>
-        ExtNodeImporter.Read(path, cancellation);
+    public static ExtNode FromDirectory(
+        string path, CancellationToken cancellation = default, (uint UserId, uint GroupId)? owner = null) =>
+        ExtNodeImporter.Read(path, cancellation, owner);
 
     private static readonly Dictionary<string, byte[]> None = [];
 }

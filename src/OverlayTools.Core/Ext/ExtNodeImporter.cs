@@ -11,32 +11,37 @@ internal sealed class ExtNodeImporter
     private readonly SafeFileHandle _root;
     private readonly string _path;
     private readonly CancellationToken _cancellation;
+    private readonly (uint UserId, uint GroupId)? _owner;
     private readonly Dictionary<(ulong Device, ulong Inode), ExtNode> _linked = [];
 
-    private ExtNodeImporter(SafeFileHandle root, string path, CancellationToken cancellation)
+    private ExtNodeImporter(
+        SafeFileHandle root, string path, CancellationToken cancellation, (uint UserId, uint GroupId)? owner)
     {
         _root = root;
         _path = path;
         _cancellation = cancellation;
+        _owner = owner;
     }
 
     /// <summary>Reads the directory. No symbolic link below it is followed; nothing is left out.</summary>
     /// <param name="path">A directory.</param>
     /// <param name="cancellation">Stops the work.</param>
+    /// <param name="owner">Who shall own every file; null keeps the owners.</param>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFileNotFound"/>.</exception>
     /// <exception cref="LinuxException">A file cannot be read; its path is named.</exception>
-    public static ExtNode Read(string path, CancellationToken cancellation)
+    public static ExtNode Read(
+        string path, CancellationToken cancellation, (uint UserId, uint GroupId)? owner = null)
     {
         if (!Directory.Exists(path))
             throw new EngineException(ErrorIds.OverlayFileNotFound, $"The directory '{path}' does not exist.",
                 "Name an existing directory.", path);
         var root = Open.File(path, Open.ReadOnly | Open.Directory);
-        return new ExtNodeImporter(root, path, cancellation).Run();
+        return new ExtNodeImporter(root, path, cancellation, owner).Run();
     }
 
     private ExtNode Run()
     {
-        var root = MakeDirectory(Statx.Of(_root, _path), "."u8.ToArray());
+        var root = MakeDirectory(Owned(Statx.Of(_root, _path)), "."u8.ToArray());
         var pending = new Stack<(byte[] Path, ExtNode Node)>();
         pending.Push(("."u8.ToArray(), root));
         while (pending.TryPop(out var next))
@@ -46,7 +51,7 @@ internal sealed class ExtNodeImporter
             {
                 _cancellation.ThrowIfCancellationRequested();
                 byte[] path = [.. next.Path, (byte)'/', .. name];
-                var status = Statx.Of(directory, name, Describe(path));
+                var status = Owned(Statx.Of(directory, name, Describe(path)));
                 var child = next.Node.Add(new ExtName(name), MakeNode(directory, name, path, status));
                 if (child.Type == ExtFileType.Directory)
                     pending.Push((path, child));
@@ -144,6 +149,9 @@ internal sealed class ExtNodeImporter
             .ToDictionary(pair => pair.Key, pair => pair.Value, StringComparer.Ordinal);
 
     private string Describe(byte[] path) => Path.Join(_path, Encoding.UTF8.GetString(path.AsSpan(path.Length > 1 ? 2 : 1)));
+
+    private Statx.Status Owned(Statx.Status status) =>
+        _owner is { } owner ? status with { UserId = owner.UserId, GroupId = owner.GroupId } : status;
 
     private static ExtTime TimeOf(Statx.Status status) => new(status.ModifiedSeconds, status.ModifiedNanoseconds);
 }

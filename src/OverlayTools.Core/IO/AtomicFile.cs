@@ -22,6 +22,9 @@ public sealed class AtomicFile : IDisposable
     /// <summary>The path that the file will have.</summary>
     public string Target { get; }
 
+    /// <summary>Where the file is until it is committed.</summary>
+    public string TemporaryPath => _temporary;
+
     /// <summary>The file, open for reading and writing.</summary>
     public SafeFileHandle Handle { get; }
 

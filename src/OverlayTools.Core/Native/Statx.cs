@@ -45,9 +45,9 @@ internal static partial class Statx
 
         public uint Links { get; }
 
-        public uint UserId { get; }
+        public uint UserId { get; init; }
 
-        public uint GroupId { get; }
+        public uint GroupId { get; init; }
 
         public ushort Mode { get; }
 

@@ -1,0 +1,36 @@
+using OverlayTools.Sif;
+
+namespace OverlayTools.Containers;
+
+/// <summary>What a new SIF image shall be made of.</summary>
+public sealed record SifBuild
+{
+    /// <summary>The file to make.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>A directory that holds a root file system.</summary>
+    public required string Source { get; init; }
+
+    /// <summary>The root file system's format: squashfs, ext3, or null for squashfs where it can be packed, else ext3.</summary>
+    public SifFileSystem? FileSystem { get; init; }
+
+    /// <summary>The processor architecture of the programs inside.</summary>
+    public SifArchitecture Architecture { get; init; } = SifArchitectures.Host;
+
+    /// <summary>The definition that the image was made from, to keep with it; null for none.</summary>
+    public byte[]? Definition { get; init; }
+
+    /// <summary>The text of the run script; null keeps what the source has.</summary>
+    public string? RunScript { get; init; }
+
+    /// <summary>Let root own every file, whoever owns it in the source.</summary>
+    public bool RootOwned { get; init; }
+
+    /// <summary>Replace an existing file.</summary>
+    public bool Force { get; init; }
+}
+
+/// <summary>What was made.</summary>
+/// <param name="FileSystem">The root file system's format.</param>
+/// <param name="Warnings">What the user should know, for example files that could not be read.</param>
+public sealed record SifBuildResult(SifFileSystem FileSystem, IReadOnlyList<string> Warnings);
