@@ -14,6 +14,9 @@ internal sealed class ConsoleUserInterface(StandardInput input, bool nonInteract
     /// <summary>The bar that shows how far long work is.</summary>
     public ProgressBar Progress { get; } = new();
 
+    /// <summary>Whether what is written now is an error, though it comes as output.</summary>
+    public bool WritesErrors { get; set; }
+
     /// <inheritdoc/>
     public override PSHostRawUserInterface RawUI { get; } = new ConsoleRawUserInterface();
 
@@ -38,7 +41,13 @@ internal sealed class ConsoleUserInterface(StandardInput input, bool nonInteract
     public override void WriteLine() => Write(Environment.NewLine);
 
     /// <inheritdoc/>
-    public override void WriteLine(string value) => Write(value + Environment.NewLine);
+    public override void WriteLine(string value)
+    {
+        if (WritesErrors)
+            WriteErrorLine(value);
+        else
+            Write(value + Environment.NewLine);
+    }
 
     /// <inheritdoc/>
     public override void WriteLine(ConsoleColor foregroundColor, ConsoleColor backgroundColor, string value) =>
@@ -87,6 +96,9 @@ internal sealed class ConsoleUserInterface(StandardInput input, bool nonInteract
         Progress.Clear();
         return input.ReadLine();
     }
+
+    /// <summary>Forgets a Ctrl+C: the next line may be read.</summary>
+    public void ResumeReading() => input.Resume();
 
     /// <summary>The answer to a question; null at the end of input.</summary>
     /// <exception cref="OperationCanceledException">Ctrl+C.</exception>

@@ -20,10 +20,16 @@ internal sealed class StandardInput(int descriptor) : TextReader
     private readonly char[] _letters = new char[Encoding.UTF8.GetMaxCharCount(4096)];
     private int _position;
     private int _end;
-    private volatile int _interruptions;
+    private volatile bool _isInterrupted;
 
-    /// <summary>Makes a read that waits now throw <see cref="OperationCanceledException"/>.</summary>
-    public void Interrupt() => Interlocked.Increment(ref _interruptions);
+    /// <summary>
+    /// Makes a read that waits, and every read until <see cref="Resume"/>, throw <see cref="OperationCanceledException"/>:
+    /// what is being stopped may be about to read.
+    /// </summary>
+    public void Interrupt() => _isInterrupted = true;
+
+    /// <summary>Reads work again.</summary>
+    public void Resume() => _isInterrupted = false;
 
     /// <inheritdoc/>
     public override int Peek() => Fill() ? _letters[_position] : -1;
@@ -96,11 +102,11 @@ internal sealed class StandardInput(int descriptor) : TextReader
 
     private void Wait()
     {
-        var before = _interruptions;
-        while (!Libc.WaitForInput(descriptor, MillisecondsBetweenLooks))
+        do
         {
-            if (_interruptions != before)
+            if (_isInterrupted)
                 throw new OperationCanceledException();
         }
+        while (!Libc.WaitForInput(descriptor, MillisecondsBetweenLooks));
     }
 }
