@@ -1,1 +1,16 @@
-return 255;
+using OverlayTools.Containers;
+using OverlayTools.Init;
+
+// The engine starts this program in fresh namespaces, never a person: arguments are InitProtocol's.
+switch (args)
+{
+    case [InitProtocol.RunMode]:
+        return Supervisor.Run();
+    case [InitProtocol.EnterMode]:
+        return Entrance.Run();
+    case [InitProtocol.HelperMode, var access, .. var command] when command.Length > 0:
+        return HelperProcess.Become(access == InitProtocol.DenyWriting, command);
+    default:
+        Console.Error.WriteLine("overlaytools-init is started by OverlayTools itself; use Invoke-ContainerWithOverlay.");
+        return InitProtocol.FailureExitCode;
+}

@@ -63,7 +63,7 @@ internal static class ErrorMapping
         var category = s_categories.GetValueOrDefault(id, ErrorCategory.NotSpecified);
         var record = new ErrorRecord(error, id, category, (error as EngineException)?.Target ?? target);
         if (action is not null)
-            record.ErrorDetails = new ErrorDetails($"{error.Message} {action}") { RecommendedAction = action };
+            record.ErrorDetails = new ErrorDetails(error.Message) { RecommendedAction = action };
         return record;
     }
 

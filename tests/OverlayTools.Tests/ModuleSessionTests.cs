@@ -10,7 +10,7 @@ public class ModuleSessionTests
     {
         var known = typeof(OverlayToolsCommand).Assembly;
         using var session = new ModuleSession();
-        session.Invoke("Get-Module OverlayTools");
+        session.Run("Get-Module OverlayTools");
         var loaded = AppDomain.CurrentDomain.GetAssemblies().Where(item => item.GetName().Name == "OverlayTools");
         Assert.Same(known, Assert.Single(loaded));
         Assert.Equal(Path.Combine(Machine.ModuleBin, "OverlayTools.dll"), known.Location);
@@ -21,17 +21,17 @@ public class ModuleSessionTests
     public void Every_stream_of_a_script_is_returned()
     {
         using var session = new ModuleSession();
-        var result = session.Invoke("""
+        var output = session.Run("""
             function f { [CmdletBinding()] param()
                 $PSCmdlet.WriteWarning('careful'); $PSCmdlet.WriteVerbose('detail')
                 $PSCmdlet.WriteProgress([Management.Automation.ProgressRecord]::new(1, 'Working', 'on it'))
                 $PSCmdlet.WriteError([Management.Automation.ErrorRecord]::new([Exception]::new('wrong'), 'Id', 0, $null)) }
-            $input; f -Verbose
+            $args; f -Verbose
             """, 1, "two");
-        Assert.Equal([1, "two"], result.Output.Select(item => item.BaseObject));
-        Assert.Equal("careful", Assert.Single(result.Warnings));
-        Assert.Equal("detail", Assert.Single(result.Verbose));
-        Assert.Equal("Working", Assert.Single(result.Progress).Activity);
-        Assert.StartsWith("Id", Assert.Single(result.Errors).FullyQualifiedErrorId);
+        Assert.Equal([1, "two"], output.Select(item => item.BaseObject));
+        Assert.Equal("careful", Assert.Single(session.Warnings));
+        Assert.Equal("detail", Assert.Single(session.Verbose));
+        Assert.Equal("Working", Assert.Single(session.Progress).Activity);
+        Assert.StartsWith("Id", Assert.Single(session.Errors).FullyQualifiedErrorId);
     }
 }

@@ -1,0 +1,185 @@
+namespace OverlayTools.Containers;
+
+/// <summary>
+/// Turns a request, and what is known of the images and the machine, into a plan: pure calculation. Rules and order are
+/// Apptainer's, so that an overlay shows the same tree in both.
+/// </summary>
+public static class ContainerPlanner
+{
+    /// <summary>Refuses combinations that cannot work, before any image is opened.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OptionConflict"/> or
+    /// <see cref="ErrorIds.TooManyWritableOverlays"/>.</exception>
+    public static void CheckOptions(ContainerRequest request)
+    {
+        if (request.Writable && request.WritableTmpfs)
+            throw Conflict("-Writable and -WritableTmpfs", "Keep changes with -Writable, or forget them with -WritableTmpfs.");
+        if (request.Writable && request.Overlays.Count > 0)
+            throw Conflict("-Writable and -Overlay", "Use the overlay inside the image, or another one, not both.");
+
+        var writable = request.Overlays.Where(overlay => !overlay.ReadOnly).ToList();
+        if (writable.Count > 1)
+            throw new EngineException(ErrorIds.TooManyWritableOverlays,
+                $"Only one overlay can be writable; '{writable[0].Path}' and '{writable[1].Path}' both are.",
+                $"Give the others read-only: '{writable[1].Path}:ro'.", writable[1].Path);
+    }
+
+    /// <summary>Makes the plan.</summary>
+    /// <param name="request">What the user asked for.</param>
+    /// <param name="stack">The opened image and overlays.</param>
+    /// <param name="facts">The user and the machine.</param>
+    /// <param name="sessionDirectory">An empty directory of the user's own.</param>
+    /// <exception cref="EngineException">When the request cannot be carried out here; the message says what is missing.</exception>
+    public static ContainerPlan Plan(ContainerRequest request, LayerStack stack, MachineFacts facts, string sessionDirectory)
+    {
+        var writable = stack.Overlays.Where(layer => !layer.ReadOnly).ToList();
+        if (request.WritableTmpfs && writable.Count > 0)
+            throw Conflict($"-WritableTmpfs and the writable overlay '{writable[0].Path}'",
+                $"Give the overlay read-only: '{writable[0].Path}:ro'.");
+
+        var identity = IdentityPlanner.Plan(request.FakeRoot, facts);
+        if (writable.Count > 0)
+            CheckOwner(writable[0], identity, request.FakeRoot);
+
+        var missing = new List<HelperProgram>();
+        string? Need(HelperProgram helper)
+        {
+            var path = facts.FindHelper(helper);
+            if (path is null && !missing.Contains(helper))
+                missing.Add(helper);
+            return path;
+        }
+
+        _ = Need(HelperProgram.Unshare);
+        if (identity.Kind == IdentityKind.SubordinateIds)
+        {
+            _ = Need(HelperProgram.NewUidMap);
+            _ = Need(HelperProgram.NewGidMap);
+        }
+
+        var layers = new List<LayerPlan> { Layer(stack.Root, identity, content: string.Empty, Need) };
+        layers.AddRange(stack.Overlays.Select(layer => Layer(layer, identity, layer.HasUpper ? "upper" : string.Empty, Need)));
+        if (request.WritableTmpfs)
+            layers.Add(new LayerPlan { Driver = LayerDriver.Tmpfs, Path = "tmpfs", ReadOnly = false, Content = "upper" });
+
+        var plan = Stack(request, layers, identity, facts);
+        if (plan.Driver == StackDriver.Fuse && plan.FuseProgram is null)
+            _ = Need(HelperProgram.FuseOverlayfs);
+        if (missing.Count > 0)
+            throw HelperProgram.NotFound(missing);
+
+        var home = BindPlanner.HomeInside(facts, identity);
+        var (environment, overrides) = EnvironmentPlanner.Plan(facts.Environment, request.ImagePath, home);
+        return new ContainerPlan
+        {
+            Identity = identity,
+            SessionDirectory = sessionDirectory,
+            Layers = layers,
+            Stack = plan,
+            Binds = BindPlanner.Plan(facts, identity, request.CurrentDirectory),
+            PasswordLine = identity.UserId == 0
+                ? null
+                : $"{facts.UserName}:x:{facts.UserId}:{facts.GroupId}:{facts.FullName}:{facts.Home}:/bin/sh",
+            GroupLine = identity.UserId == 0 ? null : $"{facts.UserName}:x:{facts.GroupId}:",
+            Command = request.Command,
+            Environment = environment,
+            EnvironmentOverrides = overrides,
+            WorkingDirectories = [request.CurrentDirectory, home, "/"],
+        };
+    }
+
+    private static LayerPlan Layer(
+        LayerSource source, IdentityPlan identity, string content, Func<HelperProgram, string?> need)
+    {
+        var (driver, helper) = (source.Kind, identity.InUserNamespace) switch
+        {
+            (LayerKind.Directory, _) => (LayerDriver.Bind, null),
+            (LayerKind.Squashfs, false) => (LayerDriver.LoopSquashfs, null),
+            (LayerKind.Squashfs, true) => (LayerDriver.Squashfuse, HelperProgram.Squashfuse),
+            (_, false) => (LayerDriver.LoopExt3, null),
+            (_, true) => (LayerDriver.Fuse2fs, HelperProgram.Fuse2fs),
+        };
+        return new LayerPlan
+        {
+            Driver = driver,
+            Path = source.Path,
+            Descriptor = source.File < 0 ? -1 : InitProtocol.FirstImageDescriptor + source.File,
+            Offset = source.Offset,
+            Length = source.Length,
+            ReadOnly = source.ReadOnly,
+            Content = content,
+            Program = helper is null ? null : need(helper),
+        };
+    }
+
+    private static StackPlan Stack(
+        ContainerRequest request, List<LayerPlan> layers, IdentityPlan identity, MachineFacts facts)
+    {
+        // A writable directory, or bare image, is the tree itself: there is nothing to stack.
+        if (request.Writable && !layers[0].ReadOnly)
+            return new StackPlan { Driver = StackDriver.None, Lowers = [0] };
+
+        var upper = layers.FindIndex(1, layer => !layer.ReadOnly);
+        var lowers = Enumerable.Range(0, layers.Count).Where(index => index != upper).ToList();
+        return new StackPlan
+        {
+            Driver = ChooseDriver(layers, upper, identity),
+            Lowers = lowers,
+            Upper = upper < 0 ? null : upper,
+            KernelOptions = identity.InUserNamespace ? "userxattr" : string.Empty,
+            FuseOptions = SquashOptions(identity),
+            FuseProgram = facts.FindHelper(HelperProgram.FuseOverlayfs),
+        };
+    }
+
+    // The kernel's overlayfs is faster and, with userxattr, marks replaced directories properly. But it does not take an
+    // upper on fuse2fs, does not read the whiteouts that fuse-overlayfs leaves there (files named .wh.NAME), and keeps
+    // files of unmapped owners unwritable, which is every file of an image to a user without subordinate ids.
+    private static StackDriver ChooseDriver(List<LayerPlan> layers, int upper, IdentityPlan identity)
+    {
+        if (!identity.InUserNamespace)
+            return StackDriver.Kernel;
+        if (layers.Skip(1).Any(layer => layer.Driver == LayerDriver.Fuse2fs))
+            return StackDriver.Fuse;
+        return upper < 0 || identity.MapsManyIds || layers[0].Driver == LayerDriver.Bind
+            ? StackDriver.Kernel
+            : StackDriver.Fuse;
+    }
+
+    private static string SquashOptions(IdentityPlan identity) => identity.Kind switch
+    {
+        IdentityKind.CurrentUser => $"squash_to_uid={identity.UserId},squash_to_gid={identity.GroupId}",
+        IdentityKind.RootMapped => "squash_to_root",
+        _ => string.Empty,
+    };
+
+    // The kernel refuses every write below a directory whose owner or group has no name in the user namespace.
+    private static void CheckOwner(LayerSource layer, IdentityPlan identity, bool fakeRoot)
+    {
+        if (!identity.InUserNamespace || layer.UpperOwner is not { } owner || layer.Kind != LayerKind.Ext3)
+            return;
+        // The ids in an image are the container's own: fuse2fs runs inside the user namespace.
+        if (IsMapped(identity.UserMap, owner.UserId) && IsMapped(identity.GroupMap, owner.GroupId)
+            && (identity.UserId == 0 || identity.UserId == owner.UserId))
+        {
+            return;
+        }
+
+        var action = (owner.UserId, fakeRoot) switch
+        {
+            (0, false) => "Run with -FakeRoot, or open it read-only with ':ro'.",
+            (_, true) when owner.UserId == identity.UserMap[0].Outside =>
+                "Run without -FakeRoot, or open it read-only with ':ro'.",
+            _ => "Open it read-only with ':ro', or make an overlay of your own with New-OverlayImage.",
+        };
+        throw new EngineException(ErrorIds.OverlayOwnerMismatch,
+            $"The overlay '{layer.Path}' belongs to user {owner.UserId}, group {owner.GroupId}, "
+            + $"and cannot be written as {(fakeRoot ? "root in a user namespace" : $"user {identity.UserId}")}.",
+            action, layer.Path);
+    }
+
+    private static bool IsMapped(IReadOnlyList<IdMapping> map, uint id) =>
+        map.Any(run => id >= run.Inside && id - run.Inside < run.Count);
+
+    private static EngineException Conflict(string what, string action) =>
+        new(ErrorIds.OptionConflict, $"{what} exclude each other.", action);
+}

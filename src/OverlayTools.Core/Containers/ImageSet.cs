@@ -1,0 +1,33 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace OverlayTools.Containers;
+
+/// <summary>An open image file of a container.</summary>
+/// <param name="Handle">The file.</param>
+/// <param name="Index">Its place among the files that the container inherits.</param>
+/// <param name="Path">Its path.</param>
+internal readonly record struct OpenImage(SafeFileHandle Handle, int Index, string Path);
+
+/// <summary>The open image files of one container. Closing them is safe once the container has inherited them.</summary>
+internal sealed class ImageSet : IDisposable
+{
+    private readonly List<SafeFileHandle> _files = [];
+
+    public IReadOnlyList<SafeFileHandle> Files => _files;
+
+    /// <summary>Warnings that opening the images gave.</summary>
+    public List<string> Warnings { get; } = [];
+
+    /// <summary>Adds an open file.</summary>
+    public OpenImage Add(SafeFileHandle file, string path)
+    {
+        _files.Add(file);
+        return new OpenImage(file, _files.Count - 1, path);
+    }
+
+    public void Dispose()
+    {
+        foreach (var file in _files)
+            file.Dispose();
+    }
+}

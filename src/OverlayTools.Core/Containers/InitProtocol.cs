@@ -1,0 +1,80 @@
+namespace OverlayTools.Containers;
+
+/// <summary>
+/// How the engine and <c>overlaytools-init</c> talk: the plan in a file at descriptor 3, lines of words separated by
+/// tabs from the program at 4, and a pipe at 5 on which the engine says go, and whose end says stop.
+/// </summary>
+internal static class InitProtocol
+{
+    public const int PlanDescriptor = 3;
+    public const int StatusDescriptor = 4;
+    public const int ControlDescriptor = 5;
+    public const int FirstImageDescriptor = 10;
+
+    /// <summary>The engine duplicates what it passes on to numbers from here, clear of all targets.</summary>
+    public const int LeastSourceDescriptor = 100;
+
+    public const string ProgramName = "overlaytools-init";
+
+    /// <summary>First argument: assemble the mounts and watch over the container.</summary>
+    public const string RunMode = "run";
+
+    /// <summary>First argument: enter the assembled tree and become the command.</summary>
+    public const string EnterMode = "enter";
+
+    /// <summary>First argument: become a FUSE program that ends with its parent.</summary>
+    public const string HelperMode = "helper";
+
+    /// <summary>Second argument of the helper mode: answer attempts to open the image for writing with EACCES.</summary>
+    public const string DenyWriting = "deny-writing";
+
+    /// <summary>Second argument of the helper mode: nothing is denied.</summary>
+    public const string AllowWriting = "allow-writing";
+
+    /// <summary>The user namespace stands; its maps have to be written.</summary>
+    public const string NamespacesReady = "namespaces";
+
+    /// <summary>The command has been started.</summary>
+    public const string Started = "started";
+
+    /// <summary>A warning for the user follows.</summary>
+    public const string Warning = "warning";
+
+    /// <summary>An error id and a text follow: the container could not be run.</summary>
+    public const string Error = "error";
+
+    /// <summary>The exit code follows; nothing is mounted any more.</summary>
+    public const string Ended = "ended";
+
+    /// <summary>The exit code when the container could not be run.</summary>
+    public const int FailureExitCode = 255;
+
+    /// <summary>The exit code when the command does not exist, as shells have it.</summary>
+    public const int NotFoundExitCode = 127;
+
+    /// <summary>A text that fits on one line, between tabs.</summary>
+    public static string Escape(string text) =>
+        text.Replace("\\", "\\\\", StringComparison.Ordinal)
+            .Replace("\t", "\\t", StringComparison.Ordinal)
+            .Replace("\n", "\\n", StringComparison.Ordinal);
+
+    /// <summary>What <see cref="Escape"/> was given.</summary>
+    public static string Unescape(string text)
+    {
+        if (!text.Contains('\\', StringComparison.Ordinal))
+            return text;
+        var result = new System.Text.StringBuilder(text.Length);
+        for (var i = 0; i < text.Length; i++)
+        {
+            if (text[i] != '\\' || i + 1 == text.Length)
+            {
+                result.Append(text[i]);
+                continue;
+            }
+
+            result.Append(text[++i] switch { 't' => '\t', 'n' => '\n', var other => other });
+        }
+
+        return result.ToString();
+    }
+}

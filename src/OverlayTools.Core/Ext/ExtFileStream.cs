@@ -1,0 +1,65 @@
+using OverlayTools.IO;
+
+namespace OverlayTools.Ext;
+
+/// <summary>The content of a regular file in an ext3 file system, for reading.</summary>
+internal sealed class ExtFileStream(Window window, BlockMap map, long length, int blockSize) : Stream
+{
+    private long _position;
+
+    public override bool CanRead => true;
+
+    public override bool CanSeek => true;
+
+    public override bool CanWrite => false;
+
+    public override long Length => length;
+
+    public override long Position
+    {
+        get => _position;
+        set => _position = value >= 0 ? value : throw new ArgumentOutOfRangeException(nameof(value));
+    }
+
+    public override int Read(Span<byte> buffer)
+    {
+        if (_position >= length || buffer.IsEmpty)
+            return 0;
+        buffer = buffer[..(int)Math.Min(buffer.Length, length - _position)];
+        var logical = _position / blockSize;
+        var inside = (int)(_position % blockSize);
+        var first = map.Find(logical);
+        var count = Math.Min(buffer.Length, blockSize - inside);
+        // Blocks that lie side by side, or a hole, are one read.
+        for (var next = 1u; count < buffer.Length; next++)
+        {
+            if (map.Find(logical + next) != (first == 0 ? 0 : first + next))
+                break;
+            count = (int)Math.Min(buffer.Length, (long)count + blockSize);
+        }
+
+        if (first == 0)
+            buffer[..count].Clear();
+        else
+            window.Read((long)first * blockSize + inside, buffer[..count]);
+        _position += count;
+        return count;
+    }
+
+    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+
+    public override long Seek(long offset, SeekOrigin origin) => Position = origin switch
+    {
+        SeekOrigin.Begin => offset,
+        SeekOrigin.Current => _position + offset,
+        _ => length + offset,
+    };
+
+    public override void Flush()
+    {
+    }
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+}

@@ -1,0 +1,149 @@
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+using OverlayTools.Native;
+
+namespace OverlayTools.Ext;
+
+/// <summary>Turns a directory of this machine into a tree of <see cref="ExtNode"/>; contents are opened
+/// later.</summary>
+internal sealed class ExtNodeImporter
+{
+    private readonly SafeFileHandle _root;
+    private readonly string _path;
+    private readonly CancellationToken _cancellation;
+    private readonly Dictionary<(ulong Device, ulong Inode), ExtNode> _linked = [];
+
+    private ExtNodeImporter(SafeFileHandle root, string path, CancellationToken cancellation)
+    {
+        _root = root;
+        _path = path;
+        _cancellation = cancellation;
+    }
+
+    /// <summary>Reads the directory. No symbolic link below it is followed; nothing is left out.</summary>
+    /// <param name="path">A directory.</param>
+    /// <param name="cancellation">Stops the work.</param>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFileNotFound"/>.</exception>
+    /// <exception cref="LinuxException">A file cannot be read; its path is named.</exception>
+    public static ExtNode Read(string path, CancellationToken cancellation)
+    {
+        if (!Directory.Exists(path))
+            throw new EngineException(ErrorIds.OverlayFileNotFound, $"The directory '{path}' does not exist.",
+                "Name an existing directory.", path);
+        var root = Open.File(path, Open.ReadOnly | Open.Directory);
+        return new ExtNodeImporter(root, path, cancellation).Run();
+    }
+
+    private ExtNode Run()
+    {
+        var root = MakeDirectory(Statx.Of(_root, _path), "."u8.ToArray());
+        var pending = new Stack<(byte[] Path, ExtNode Node)>();
+        pending.Push(("."u8.ToArray(), root));
+        while (pending.TryPop(out var next))
+        {
+            using var directory = Openat2.Beneath(_root, next.Path, Open.ReadOnly | Open.Directory, Describe(next.Path));
+            foreach (var name in Getdents.Names(directory, Describe(next.Path)))
+            {
+                _cancellation.ThrowIfCancellationRequested();
+                byte[] path = [.. next.Path, (byte)'/', .. name];
+                var status = Statx.Of(directory, name, Describe(path));
+                var child = next.Node.Add(new ExtName(name), MakeNode(directory, name, path, status));
+                if (child.Type == ExtFileType.Directory)
+                    pending.Push((path, child));
+            }
+        }
+
+        return root;
+    }
+
+    private ExtNode MakeNode(SafeFileHandle directory, byte[] name, byte[] path, Statx.Status status)
+    {
+        if (status.FileType == Statx.Directory)
+            return MakeDirectory(status, path);
+        var identity = (status.Device, status.Inode);
+        if (status.Links > 1 && _linked.TryGetValue(identity, out var known))
+            return known;
+        var node = MakeFile(directory, name, path, status);
+        if (status.Links > 1)
+            _linked[identity] = node;
+        return node;
+    }
+
+    private ExtNode MakeDirectory(Statx.Status status, byte[] path) =>
+        ExtNode.Directory(status.Permissions, status.UserId, status.GroupId, TimeOf(status), Attributes(path));
+
+    private ExtNode MakeFile(SafeFileHandle directory, byte[] name, byte[] path, Statx.Status status)
+    {
+        var attributes = Attributes(path);
+        var time = TimeOf(status);
+        switch (status.FileType)
+        {
+            case Statx.RegularFile:
+                return ExtNode.File(Content(path, status), status.Permissions, status.UserId, status.GroupId, time, attributes);
+            case Statx.SymbolicLink:
+                var target = Readlinkat.Target(directory, name, Describe(path));
+                return ExtNode.SymbolicLink(target, status.UserId, status.GroupId, time, attributes);
+            default:
+                var type = status.FileType switch
+                {
+                    Statx.CharacterDevice => ExtFileType.CharacterDevice,
+                    Statx.BlockDevice => ExtFileType.BlockDevice,
+                    Statx.Fifo => ExtFileType.Fifo,
+                    Statx.Socket => ExtFileType.Socket,
+                    _ => throw new EngineException(ErrorIds.IOFailed,
+                        $"'{Describe(path)}' is of an unknown kind (mode {Convert.ToString(status.FileType, 8)}).", null),
+                };
+                return ExtNode.Special(type, status.Permissions, status.UserId, status.GroupId,
+                    status.DeviceMajor, status.DeviceMinor, time, attributes);
+        }
+    }
+
+    private ExtContent Content(byte[] path, Statx.Status status)
+    {
+        if (status.Size == 0)
+            return ExtContent.Empty;
+        // A file with fewer sectors than bytes may have holes; only then is it worth opening it twice.
+        var runs = status.Sectors * 512 >= status.Size ? null : DataRuns(path, status);
+        return new ExtContent(status.Size, () => new FileStream(OpenSame(path, status), FileAccess.Read, bufferSize: 0), runs);
+    }
+
+    private List<(long Start, long End)> DataRuns(byte[] path, Statx.Status status)
+    {
+        using var file = OpenSame(path, status);
+        var runs = new List<(long Start, long End)>();
+        for (var at = 0L; at < status.Size && Lseek.NextData(file, at, Describe(path)) is { } run; at = run.End)
+        {
+            if (run.Start >= status.Size)
+                break;
+            runs.Add((run.Start, Math.Min(run.End, status.Size)));
+        }
+
+        return runs;
+    }
+
+    private SafeFileHandle OpenSame(byte[] path, Statx.Status expected)
+    {
+        const int nonBlocking = 0x800; // should it have become a named pipe meanwhile
+        var file = Openat2.Beneath(_root, path, Open.ReadOnly | nonBlocking, Describe(path));
+        var status = Statx.Of(file, Describe(path));
+        if ((status.Device, status.Inode) == (expected.Device, expected.Inode))
+            return file;
+        file.Dispose();
+        throw new EngineException(ErrorIds.IOFailed, $"'{Describe(path)}' was replaced while it was being copied.",
+            "Try again when nothing changes the files.", Describe(path));
+    }
+
+    private Dictionary<string, byte[]> Attributes(byte[] path) =>
+        ExtendedAttributes.Read(_root, path, Describe(path))
+            // Whatever else the host's file system shows (system.nfs4_acl, btrfs.*) is its own business, not the
+            // file's.
+            .Where(pair => pair.Key.StartsWith("user.", StringComparison.Ordinal)
+                || pair.Key.StartsWith("trusted.", StringComparison.Ordinal)
+                || pair.Key.StartsWith("security.", StringComparison.Ordinal)
+                || pair.Key.StartsWith("system.posix_acl_", StringComparison.Ordinal))
+            .ToDictionary(pair => pair.Key, pair => pair.Value, StringComparer.Ordinal);
+
+    private string Describe(byte[] path) => Path.Join(_path, Encoding.UTF8.GetString(path.AsSpan(path.Length > 1 ? 2 : 1)));
+
+    private static ExtTime TimeOf(Statx.Status status) => new(status.ModifiedSeconds, status.ModifiedNanoseconds);
+}

@@ -1,0 +1,102 @@
+namespace OverlayTools.Ext;
+
+/// <summary>What a tree needs: pure calculation.</summary>
+/// <param name="Blocks">Blocks of content, directories and indirect blocks, with <c>lost+found</c>.</param>
+/// <param name="Inodes">Inodes, the reserved ones included.</param>
+public readonly record struct ExtSizing(long Blocks, long Inodes)
+{
+    private const long MiB = 1 << 20;
+
+    /// <summary>What the tree needs with blocks of this size.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlaySizeTooLarge"/> for a file that ext3 cannot
+    /// hold.</exception>
+    public static ExtSizing Measure(ExtNode root, int blockSize) => Measure(ExtTree.Number(root), blockSize);
+
+    /// <summary>The least file length, in MiB steps, whose file system holds the tree.</summary>
+    /// <param name="root">The tree.</param>
+    /// <param name="spareBytes">Bytes that shall stay free.</param>
+    /// <param name="bytesPerInode">As in <see cref="ExtGeometry.Plan"/>.</param>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlaySizeTooLarge"/>.</exception>
+    public static long SizeFor(ExtNode root, long spareBytes = 0, int? bytesPerInode = null)
+    {
+        var tree = ExtTree.Number(root);
+        var small = Measure(tree, 1024);
+        var large = Measure(tree, 4096);
+        // Double, then halve the step: "it fits" is monotonous but for a few blocks at a group's edge.
+        var low = 2 * MiB;
+        var high = low;
+        while (!Fits(high))
+        {
+            low = high;
+            high = checked(high * 2);
+        }
+
+        while (high - low > MiB)
+        {
+            var middle = low + (high - low) / 2 / MiB * MiB;
+            if (Fits(middle))
+                high = middle;
+            else
+                low = middle;
+        }
+
+        return high;
+
+        bool Fits(long size)
+        {
+            var geometry = ExtGeometry.Plan(size, bytesPerInode);
+            var need = geometry.BlockSize == 1024 ? small : large;
+            return need.FitsInto(geometry, spareBytes / geometry.BlockSize);
+        }
+    }
+
+    internal static ExtSizing Measure(ExtTree tree, int blockSize)
+    {
+        var math = new BlockMapMath(blockSize);
+        var blocks = 0L;
+        foreach (var (_, node, _) in tree.Files)
+            blocks += BlocksOf(node, math, blockSize, tree);
+        return new ExtSizing(blocks, tree.LastInode);
+    }
+
+    /// <summary>Blocks that a file system of this geometry uses for itself beyond each group's bookkeeping.</summary>
+    internal static long OwnBlocks(ExtGeometry geometry)
+    {
+        var math = new BlockMapMath(geometry.BlockSize);
+        return 1 + geometry.JournalBlocks + math.CountIndirect([(0, geometry.JournalBlocks)]);
+    }
+
+    internal bool FitsInto(ExtGeometry geometry, long spareBlocks = 0) =>
+        Blocks + spareBlocks <= Available(geometry) && Inodes <= geometry.InodesCount;
+
+    internal static long Available(ExtGeometry geometry)
+    {
+        var free = -OwnBlocks(geometry);
+        for (var group = 0u; group < geometry.GroupCount; group++)
+            free += geometry.BlocksIn(group) - geometry.OverheadIn(group);
+        return free;
+    }
+
+    private static long BlocksOf(ExtNode node, BlockMapMath math, int blockSize, ExtTree tree)
+    {
+        var attributes = node.Attributes.Count > 0 ? 1 : 0;
+        switch (node.Type)
+        {
+            case ExtFileType.RegularFile:
+                if (node.Content.Length > math.MaxBytes)
+                    throw new EngineException(ErrorIds.OverlaySizeTooLarge,
+                        $"A file of {node.Content.Length} bytes is larger than ext3 can hold with blocks of {blockSize} bytes.",
+                        "Leave the file out, or use a larger image.");
+                var runs = node.Content.BlockRuns(blockSize);
+                return runs.Sum(run => run.End - run.Start) + math.CountIndirect(runs) + attributes;
+            case ExtFileType.Directory:
+                var count = Math.Max(tree.LeastDirectoryBlocks(node, blockSize),
+                    DirectoryBlocks.Count(tree.NamesIn(node).Select(name => name.Bytes.Length), blockSize));
+                return count + math.CountIndirect([(0, count)]) + attributes;
+            case ExtFileType.SymbolicLink:
+                return (node.Target.Length >= ExtInode.PointerBytes ? 1 : 0) + attributes;
+            default:
+                return attributes;
+        }
+    }
+}

@@ -1,0 +1,48 @@
+using Microsoft.Win32.SafeHandles;
+using OverlayTools.Native;
+
+namespace OverlayTools.IO;
+
+/// <summary>Copies a file's data and leaves its holes alone.</summary>
+public static class SparseCopy
+{
+    /// <summary>Bytes read and written at a time.</summary>
+    internal const int ChunkSize = 1 << 20;
+
+    /// <summary>Copies the start of a file into a window.</summary>
+    /// <param name="source">The open file.</param>
+    /// <param name="path">Its path, for errors.</param>
+    /// <param name="target">Filled from the file's start; it must read as zeros where the file has holes.</param>
+    /// <param name="activity">What the progress is called.</param>
+    /// <param name="progress">Told of the bytes done, holes included.</param>
+    /// <param name="token">Stops the copy.</param>
+    /// <exception cref="IOException">The file is shorter than the window, or one of them fails.</exception>
+    public static void Run(
+        SafeFileHandle source, string path, Window target, string activity, IProgress<EngineProgress>? progress,
+        CancellationToken token)
+    {
+        if (RandomAccess.GetLength(source) < target.Length)
+            throw new EndOfStreamException($"'{path}' is shorter than the {target.Length} bytes to copy.");
+
+        var from = new FileWindow(source, 0, target.Length);
+        var buffer = new byte[(int)Math.Min(ChunkSize, target.Length)];
+        long position = 0;
+        while (position < target.Length && Lseek.NextData(source, position, path) is { } data
+            && data.Start < target.Length)
+        {
+            var end = Math.Min(data.End, target.Length);
+            for (position = data.Start; position < end; position += buffer.Length)
+            {
+                token.ThrowIfCancellationRequested();
+                progress?.Report(new EngineProgress(activity, position, target.Length));
+                var chunk = buffer.AsSpan(0, (int)Math.Min(buffer.Length, end - position));
+                from.Read(position, chunk);
+                target.Write(position, chunk);
+            }
+
+            position = end;
+        }
+
+        progress?.Report(new EngineProgress(activity, target.Length, target.Length));
+    }
+}

@@ -1,0 +1,29 @@
+namespace OverlayTools.Overlays;
+
+/// <summary>What a new overlay image shall be.</summary>
+public sealed record OverlayCreation
+{
+    /// <summary>The least size, in bytes: below it, Apptainer makes none either.</summary>
+    public const long LeastSizeBytes = 64 << 20;
+
+    /// <summary>A file to make, or an existing SIF image to put the overlay into.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>Bytes in the image.</summary>
+    public long SizeBytes { get; init; } = LeastSizeBytes;
+
+    /// <summary>Directories to make in the overlay, as absolute paths in the container.</summary>
+    public IReadOnlyList<string> Directories { get; init; } = [];
+
+    /// <summary>Who owns <c>upper</c>, <c>work</c> and the directories.</summary>
+    public required uint UserId { get; init; }
+
+    /// <summary>Their group.</summary>
+    public required uint GroupId { get; init; }
+
+    /// <summary>Give the image its disk space now, instead of leaving holes.</summary>
+    public bool Preallocate { get; init; }
+
+    /// <summary>Replace an existing file that is no SIF image.</summary>
+    public bool Force { get; init; }
+}

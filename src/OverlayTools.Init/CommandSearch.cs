@@ -1,0 +1,41 @@
+using OverlayTools.Native;
+
+namespace OverlayTools.Init;
+
+/// <summary>Finds a command in the <c>PATH</c> of its own environment and becomes it, as <c>execvpe(3)</c> does.</summary>
+internal static class CommandSearch
+{
+    private const string PathVariable = "PATH=";
+
+    /// <summary>Becomes the command.</summary>
+    /// <returns>The error number; only a failure returns.</returns>
+    public static int Execute(IReadOnlyList<string> command, IReadOnlyList<string> environment)
+    {
+        if (command[0].Contains('/', StringComparison.Ordinal))
+            return ExecuteFile(command[0], command, environment);
+        if (command[0].Length == 0)
+            return Errno.ENOENT;
+
+        var path = environment.LastOrDefault(variable => variable.StartsWith(PathVariable, StringComparison.Ordinal));
+        var result = Errno.ENOENT;
+        foreach (var directory in (path?[PathVariable.Length..] ?? "/usr/bin:/bin").Split(':'))
+        {
+            var errno = ExecuteFile(directory.Length > 0 ? $"{directory}/{command[0]}" : command[0], command, environment);
+            if (errno == Errno.EACCES)
+                result = errno;
+            else if (errno is not (Errno.ENOENT or Errno.ENOTDIR))
+                return errno;
+        }
+
+        return result;
+    }
+
+    // A script without an interpreter line is the shell's.
+    private static int ExecuteFile(string file, IReadOnlyList<string> command, IReadOnlyList<string> environment)
+    {
+        var errno = Processes.Execute(file, command, environment);
+        return errno == Errno.ENOEXEC
+            ? Processes.Execute("/bin/sh", ["/bin/sh", file, .. command.Skip(1)], environment)
+            : errno;
+    }
+}

@@ -1,0 +1,161 @@
+using OverlayTools.Containers;
+using OverlayTools.Native;
+
+namespace OverlayTools.Init;
+
+/// <summary>The mounts of one container, from the private tmpfs to the final tree, and back.</summary>
+internal sealed class Session(ContainerPlan plan)
+{
+    private const int UnmountAttempts = 50;
+    private const int UnmountPauseMilliseconds = 20;
+
+    private readonly List<(string Target, FuseMount? Fuse, bool Written)> _mounted = [];
+
+    public IEnumerable<int> HelperProcessIds => _mounted.Where(m => m.Fuse is not null).Select(m => m.Fuse!.ProcessId);
+
+    private string FinalTree => SessionLayout.FinalTree(plan);
+
+    /// <summary>Mounts everything; what was mounted when a step fails is taken down by <see cref="TearDown"/>.</summary>
+    public void Assemble()
+    {
+        Mount.Do("tmpfs", plan.SessionDirectory, "tmpfs", Mount.Flags.NoSetUserId, "mode=0755");
+        _mounted.Add((plan.SessionDirectory, null, false));
+        // A recursive bind of the directory above (/tmp, say) then leaves the session out.
+        Mount.Do(null, plan.SessionDirectory, null, Mount.Flags.Unbindable);
+        Directory.CreateDirectory(FinalTree);
+        for (var i = 0; i < plan.Layers.Count; i++)
+            MountLayer(i);
+
+        if (plan.Stack.Driver == StackDriver.None)
+        {
+            Mount.Do(SessionLayout.Layer(plan, 0), FinalTree, null, Mount.Flags.Bind | Mount.Flags.Recursive);
+            _mounted.Add((FinalTree, null, false));
+            return;
+        }
+
+        CreateBindPoints();
+        PrepareUpper();
+        MountStack();
+    }
+
+    /// <summary>Takes note that a FUSE program has ended while the container ran.</summary>
+    public void NoteEnd(int processId, int exitCode)
+    {
+        foreach (var (_, fuse, _) in _mounted)
+        {
+            if (fuse?.NoteEnd(processId, exitCode) == true)
+                StatusChannel.Warn($"{fuse.Name} ended while the container was running (exit code {exitCode}).");
+        }
+    }
+
+    /// <summary>Unmounts in reverse order; each FUSE program has written everything and ended before what it stands on goes.</summary>
+    public void TearDown()
+    {
+        for (var i = _mounted.Count - 1; i >= 0; i--)
+        {
+            var (target, fuse, written) = _mounted[i];
+            if (written)
+                TrySync(target);
+            UnmountPatiently(target);
+            fuse?.WaitUntilEnded();
+        }
+
+        _mounted.Clear();
+        try
+        {
+            Directory.Delete(plan.SessionDirectory);
+        }
+        catch (IOException)
+        {
+            // The engine removes it as well; whoever comes second finds nothing.
+        }
+    }
+
+    private void MountLayer(int index)
+    {
+        var layer = plan.Layers[index];
+        var target = SessionLayout.Layer(plan, index);
+        Directory.CreateDirectory(target);
+        var fuse = LayerMounter.Mount(layer, target, $"{plan.SessionDirectory}/layer{index}.log");
+        _mounted.Add((target, fuse, !layer.ReadOnly && layer.Driver is LayerDriver.Fuse2fs or LayerDriver.LoopExt3));
+    }
+
+    private void CreateBindPoints()
+    {
+        var skeleton = SessionLayout.Skeleton(plan);
+        Directory.CreateDirectory(skeleton);
+        using var root = Open.File(SessionLayout.Layer(plan, 0), Open.PathOnly | Open.Directory);
+        foreach (var bind in plan.Binds)
+        {
+            if (BindPoints.Resolve(root, bind.Destination) is { Exists: false } missing)
+                BindPoints.Create(skeleton, missing.Path, bind.IsDirectory);
+        }
+    }
+
+    private void PrepareUpper()
+    {
+        if (plan.Stack.Upper is not { } upper)
+            return;
+        foreach (var directory in new[] { SessionLayout.Upper(plan, upper), SessionLayout.Work(plan, upper) })
+        {
+            if (File.Exists(directory))
+                throw new EngineException(ErrorIds.OverlayMissingUpper,
+                    $"In the overlay '{plan.Layers[upper].Path}', '{Path.GetFileName(directory)}' is not a directory.");
+            Directory.CreateDirectory(directory);
+            var errno = FileSystemStatus.Check(directory, FileSystemStatus.Write);
+            if (errno is Errno.EACCES or Errno.EPERM or Errno.EROFS)
+                throw new EngineException(
+                    errno == Errno.EROFS ? ErrorIds.OverlayNotWritable : ErrorIds.OverlayOwnerMismatch,
+                    $"'{Path.GetFileName(directory)}' of the overlay '{plan.Layers[upper].Path}' cannot be written: "
+                    + (errno == Errno.EROFS ? "its file system is read-only." : "it belongs to somebody else.")
+                    + " Open it read-only with ':ro', or try -FakeRoot.");
+        }
+    }
+
+    private void MountStack()
+    {
+        if (plan.Stack.Driver == StackDriver.Kernel)
+        {
+            var errno = OverlayMounter.TryKernel(plan, FinalTree);
+            if (errno == 0)
+            {
+                _mounted.Add((FinalTree, null, false));
+                return;
+            }
+
+            if (plan.Stack.FuseProgram is null)
+                throw new EngineException(ErrorIds.ContainerStartFailed,
+                    $"The kernel's overlayfs refused the layers ({new LinuxException("mount", errno).Message}), and "
+                    + "fuse-overlayfs is not installed. Install with: apt-get install fuse-overlayfs");
+        }
+
+        var fuse = FuseMount.Start(
+            OverlayMounter.FuseCommand(plan, FinalTree), FinalTree, $"{plan.SessionDirectory}/overlay.log", -1, denyWriting: false);
+        _mounted.Add((FinalTree, fuse, false));
+    }
+
+    private static void UnmountPatiently(string target)
+    {
+        for (var attempt = 0; attempt < UnmountAttempts; attempt++)
+        {
+            var errno = Unmount.Try(target);
+            if (errno is 0 or Errno.EINVAL)
+                return;
+            Thread.Sleep(UnmountPauseMilliseconds);
+        }
+
+        _ = Unmount.Detach(target);
+    }
+
+    private static void TrySync(string target)
+    {
+        try
+        {
+            FileSystemStatus.Sync(target);
+        }
+        catch (LinuxException error)
+        {
+            StatusChannel.Warn($"What was written last may not be on the disk: {error.Message}");
+        }
+    }
+}

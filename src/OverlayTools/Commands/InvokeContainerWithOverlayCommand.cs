@@ -1,0 +1,216 @@
+using System.Collections.Concurrent;
+using System.Management.Automation;
+using System.Text;
+using OverlayTools.Containers;
+
+namespace OverlayTools.Commands;
+
+/// <summary>Runs a command in a container on top of overlays.</summary>
+/// <remarks>Reader tasks fill one queue; only the pipeline's thread writes to the pipeline.</remarks>
+[Cmdlet(VerbsLifecycle.Invoke, "ContainerWithOverlay", SupportsShouldProcess = true)]
+[OutputType(typeof(string))]
+public sealed class InvokeContainerWithOverlayCommand : OverlayToolsCommand
+{
+    private readonly BlockingCollection<(string Text, bool IsError)> _lines = [];
+    private ContainerProcess? _container;
+    private Task _readers = Task.CompletedTask;
+    private StreamWriter? _input;
+
+    /// <summary>A SIF image, or a directory with a root file system.</summary>
+    [Parameter(Mandatory = true, Position = 0)]
+    [Alias("Image")]
+    [ValidateNotNullOrEmpty]
+    public string Path { get; set; } = string.Empty;
+
+    /// <summary>The command and its arguments, best after <c>--</c>.</summary>
+    [Parameter(Position = 1, ValueFromRemainingArguments = true)]
+    [AllowNull]
+    [AllowEmptyString]
+    [AllowEmptyCollection]
+    public object?[] Command { get; set; } = [];
+
+    /// <summary>Overlays, bottom to top: directories, ext3 or squashfs images; <c>:ro</c> makes one read-only.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(Completion.OverlayCompleter))]
+    public string[] Overlay { get; set; } = [];
+
+    /// <summary>Be root in the container.</summary>
+    [Parameter]
+    public SwitchParameter FakeRoot { get; set; }
+
+    /// <summary>Write to the overlay embedded in the image, or to the directory itself.</summary>
+    [Parameter]
+    public SwitchParameter Writable { get; set; }
+
+    /// <summary>Let the container change anything, and forget it at the end.</summary>
+    [Parameter]
+    public SwitchParameter WritableTmpfs { get; set; }
+
+    /// <summary>The command's standard input: a line for each object.</summary>
+    [Parameter(ValueFromPipeline = true)]
+    [AllowNull]
+    [AllowEmptyString]
+    public PSObject? InputObject { get; set; }
+
+    /// <inheritdoc/>
+    protected override void BeginProcessing()
+    {
+        if (!TryResolveNew(Path, out var image) || !TryResolveOverlays(out var overlays))
+            return;
+
+        var command = NativeArguments.FromBound(Command, MyInvocation);
+        if (command.Count == 0)
+        {
+            ThrowTerminatingError(new ErrorRecord(
+                new PSArgumentException("No command was given. Write it after '--', for example: -- ls -l /", nameof(Command)),
+                "ContainerCommandMissing", ErrorCategory.InvalidArgument, Path));
+        }
+
+        if (!ShouldProcess(image, $"Run {string.Join(' ', command)}"))
+            return;
+        var request = new ContainerRequest
+        {
+            ImagePath = image,
+            Command = command,
+            Overlays = overlays,
+            FakeRoot = FakeRoot,
+            Writable = Writable,
+            WritableTmpfs = WritableTmpfs,
+            CurrentDirectory = SessionState.Path.CurrentFileSystemLocation.ProviderPath,
+        };
+        ForTarget(image, () => Start(request));
+        if (_container is null)
+            SetLastExitCode(InitProtocol.FailureExitCode);
+    }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        if (_container is null || _input is null)
+            return;
+        try
+        {
+            WriteInput(InputObject);
+        }
+        catch (IOException)
+        {
+            CloseInput(); // the command does not read any further
+        }
+
+        while (_lines.TryTake(out var line))
+            Emit(line);
+    }
+
+    /// <inheritdoc/>
+    protected override void EndProcessing()
+    {
+        if (_container is null)
+            return;
+        CloseInput();
+        foreach (var line in _lines.GetConsumingEnumerable(CancellationToken.None))
+            Emit(line);
+
+        var outcome = _container.Completion.GetAwaiter().GetResult();
+        foreach (var warning in _container.Warnings)
+            WriteWarning(warning);
+        SetLastExitCode(outcome.ExitCode);
+        if (Stopped.IsCancellationRequested)
+            throw new PipelineStoppedException();
+        if (outcome.Failure is { } failure)
+            WriteError(ErrorMapping.ToErrorRecord(failure, Path));
+    }
+
+    /// <inheritdoc/>
+    protected override void StopProcessing()
+    {
+        base.StopProcessing();
+        _container?.Stop();
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            // Reached without EndProcessing when the pipeline was stopped, or a later command wanted no more.
+            _container?.Dispose();
+            _readers.Wait();
+            _lines.Dispose();
+        }
+
+        base.Dispose(disposing);
+    }
+
+    private bool TryResolveOverlays(out List<OverlayArgument> overlays)
+    {
+        overlays = [];
+        foreach (var text in Overlay)
+        {
+            var argument = OverlayArgument.Parse(text);
+            if (!TryResolveNew(argument.Path, out var path))
+                return false;
+            overlays.Add(argument with { Path = path });
+        }
+
+        return true;
+    }
+
+    private void Start(ContainerRequest request)
+    {
+        var warnings = new List<string>();
+        var container = ContainerRunner.Start(request, MyInvocation.ExpectingInput, warnings);
+        _container = container;
+        warnings.ForEach(WriteWarning);
+        if (container.Input is { } input)
+            _input = new StreamWriter(input, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) { NewLine = "\n" };
+
+        // Both have to be read to their ends before the queue is complete.
+        _readers = Task.WhenAll(
+                Task.Factory.StartNew(() => Read(container.Output, isError: false), TaskCreationOptions.LongRunning),
+                Task.Factory.StartNew(() => Read(container.Error, isError: true), TaskCreationOptions.LongRunning))
+            .ContinueWith(_ => _lines.CompleteAdding(), TaskScheduler.Default);
+    }
+
+    private void Read(Stream stream, bool isError)
+    {
+        using var reader = new StreamReader(stream, Encoding.UTF8);
+        while (reader.ReadLine() is { } line)
+            _lines.Add((line, isError));
+    }
+
+    private void WriteInput(PSObject? value)
+    {
+        _input!.WriteLine(LanguagePrimitives.ConvertTo<string>(value));
+        _input.Flush();
+    }
+
+    private void CloseInput()
+    {
+        try
+        {
+            _input?.Dispose();
+        }
+        catch (IOException)
+        {
+            // The command has ended without reading what was left.
+        }
+
+        _input = null;
+    }
+
+    private void Emit((string Text, bool IsError) line)
+    {
+        if (!line.IsError)
+        {
+            WriteObject(line.Text);
+            return;
+        }
+
+        // As PowerShell itself does with the standard error of a native command.
+        WriteError(new ErrorRecord(new RemoteException(line.Text), "NativeCommandError", ErrorCategory.NotSpecified, Path));
+    }
+
+    private void SetLastExitCode(int exitCode) =>
+        SessionState.PSVariable.Set(new PSVariable("global:LASTEXITCODE", exitCode));
+}

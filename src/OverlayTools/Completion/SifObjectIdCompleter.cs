@@ -1,0 +1,53 @@
+using System.Collections;
+using System.Globalization;
+using System.Management.Automation;
+using System.Management.Automation.Language;
+using OverlayTools.Sif;
+
+namespace OverlayTools.Completion;
+
+/// <summary>Offers the ids of the objects in the image that <c>-Path</c> names, with what they are.</summary>
+public sealed class SifObjectIdCompleter : IArgumentCompleter
+{
+    /// <inheritdoc/>
+    public IEnumerable<CompletionResult> CompleteArgument(
+        string commandName, string parameterName, string wordToComplete, CommandAst commandAst,
+        IDictionary fakeBoundParameters)
+    {
+        if (FirstPath(fakeBoundParameters["Path"] ?? fakeBoundParameters["LiteralPath"]) is not { } path)
+            return [];
+
+        try
+        {
+            using var image = SifImage.Open(Resolve(path));
+            return [.. image.Objects
+                .Where(o => Text(o.Id).StartsWith(wordToComplete, StringComparison.Ordinal))
+                .Select(o => new CompletionResult(
+                    Text(o.Id), $"{o.Id} {o.TypeText}", CompletionResultType.ParameterValue, ToolTip(o)))];
+        }
+        catch (Exception error) when (ErrorMapping.Understands(error) || error is RuntimeException)
+        {
+            return []; // Nothing to offer; running the command will say why.
+        }
+    }
+
+    private static string ToolTip(SifObject found)
+    {
+        var text = $"{found.TypeText}, {ByteSize.Format(found.SizeBytes)}";
+        return found.Name.Length == 0 ? text : $"{text}, {found.Name}";
+    }
+
+    private static string Text(uint id) => id.ToString(CultureInfo.InvariantCulture);
+
+    private static string? FirstPath(object? bound) => bound switch
+    {
+        string path => path,
+        IEnumerable paths => paths.OfType<object>().FirstOrDefault()?.ToString(),
+        _ => null,
+    };
+
+    // The session's location is not the process's, and while a completion runs only a script can ask for it.
+    private static string Resolve(string path) => (string)ScriptBlock
+        .Create("$ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($args[0])")
+        .Invoke(path)[0].BaseObject;
+}

@@ -1,0 +1,157 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using OverlayTools.Ext;
+using OverlayTools.IO;
+using OverlayTools.TestSupport;
+
+namespace OverlayTools.Core.Tests.Ext;
+
+/// <summary>Cuts the recorded writes of a growth anywhere: e2fsck must find the old file system or the new one,
+/// whole.</summary>
+public sealed class ExtGrowthCrashTests(ITestOutputHelper output)
+{
+    private const long MiB = 1 << 20;
+    private const long GiB = 1 << 30;
+    private const int StatesPerGrowth = 60;
+
+    [Theory]
+    [InlineData(61 * MiB, 62 * MiB, false)]       // inside the last group
+    [InlineData(61 * MiB, 100 * MiB, false)]      // a partial last group, new groups, a new backup
+    [InlineData(24 * MiB, GiB + 300 * MiB, true)] // new descriptor blocks out of the reserve
+    [InlineData(600 * MiB, 17 * GiB, true)]       // the same with blocks of 4 KiB
+    public void After_a_crash_the_file_system_is_old_or_new_and_whole(long before, long after, bool madeByMke2fs)
+    {
+        Machine.NeedTool("e2fsck");
+        Machine.NeedTool("debugfs");
+        var seed = Environment.TickCount;
+        output.WriteLine($"seed {seed}");
+        var random = new Random(seed);
+        using var directory = new TemporaryDirectory();
+        var image = madeByMke2fs ? MadeByMke2fs(directory, before) : Ext3Image.Made(directory, before, Tree());
+        var pristine = directory["pristine"];
+        Copy(image.Path, pristine);
+        var oldBlocks = image.Field("Block count");
+        var content = Content(image.Path, directory);
+        Assert.NotEqual("", content);
+
+        var recording = image.Record(after);
+        image.AssertClean();
+        var newBlocks = image.Field("Block count");
+        Assert.True(newBlocks > oldBlocks);
+        Assert.True(recording.Writes.Count > 10 && recording.Flushes >= 7, "nothing was recorded");
+
+        var seen = new HashSet<long>();
+        foreach (var (description, steps) in States(recording, random))
+        {
+            var state = directory["state"];
+            Copy(pristine, state);
+            Apply(state, steps);
+            var (exit, said, error) = Machine.Run("e2fsck", "-f", "-p", state);
+            Assert.True(exit is 0 or 1, $"{description}: {said}{error}");
+            var crashed = new Ext3Image(state);
+            crashed.AssertClean();
+            var blocks = crashed.Field("Block count");
+            Assert.True(blocks == oldBlocks || blocks == newBlocks, $"{description}: {blocks} blocks");
+            Assert.True(Content(state, directory) == content, $"{description}: content changed");
+            seen.Add(blocks);
+        }
+
+        Assert.Equal([oldBlocks, newBlocks], seen.Order());
+    }
+
+    [Fact]
+    public void A_journal_that_was_not_replayed_is_replayed_by_the_kernel()
+    {
+        using var directory = new TemporaryDirectory();
+        var image = Ext3Image.Made(directory, 61 * MiB, Tree());
+        var pristine = directory["pristine"];
+        Copy(image.Path, pristine);
+        var recording = image.Record(100 * MiB);
+        // The log has its start, nothing is in place: three flushes before the end of the in-place writes.
+        var steps = recording.Steps.Take(recording.FlushedAt[3]).ToList();
+        Apply(pristine, steps);
+        var crashed = new Ext3Image(pristine);
+        Assert.True(crashed.Read(fs => fs.Superblock.NeedsRecovery));
+        crashed.Mounted("rw", _ => { });
+        crashed.Mounted("rw", point => Assert.Equal(SampleTree.Bytes(1, 300_000), File.ReadAllBytes(point + "/upper/a")));
+        Assert.Equal(100 * MiB / 1024, crashed.Field("Block count"));
+        Assert.InRange(Machine.Run("e2fsck", "-f", "-p", pristine).ExitCode, 0, 1);
+        crashed.AssertClean();
+    }
+
+    // Prefixes, prefixes whose last write is torn, and prefixes in which writes since the last flush are missing: a
+    // disk
+    // may keep them in any order.
+    private static IEnumerable<(string Description, List<RecordingWindow.Step> Steps)> States(
+        RecordingWindow recording, Random random)
+    {
+        var steps = recording.Steps;
+        // Most of the steps are new groups and the log; everything around the last flushes is looked at.
+        var interesting = recording.FlushedAt.SelectMany(at => new[] { at - 1, at, at + 1 });
+        var spread = Enumerable.Range(0, StatesPerGrowth).Select(i => (int)((long)i * steps.Count / StatesPerGrowth));
+        foreach (var count in interesting.Concat(spread).Append(steps.Count).Where(at => at >= 0 && at <= steps.Count).Distinct().Order())
+        {
+            yield return ($"after {count} of {steps.Count}", [.. steps.Take(count)]);
+            if (count == 0)
+                continue;
+            var last = steps[count - 1];
+            if (last.Bytes.Length > 0)
+            {
+                var half = Math.Max(512, last.Bytes.Length / 2 / 512 * 512);
+                yield return ($"write {count} of {steps.Count} torn at {half}",
+                    [.. steps.Take(count - 1), last with { Bytes = last.Bytes[..Math.Min(half, last.Bytes.Length)] }]);
+            }
+
+            var flushed = recording.FlushedAt.Where(at => at < count).DefaultIfEmpty(0).Max();
+            yield return ($"some of {flushed} to {count} of {steps.Count}",
+                [.. steps.Take(flushed), .. steps.Skip(flushed).Take(count - flushed).Where(s => s.IsLength || random.Next(2) == 0)]);
+        }
+    }
+
+    private static void Apply(string path, List<RecordingWindow.Step> steps)
+    {
+        using var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
+        var window = new FileWindow(file);
+        foreach (var step in steps)
+        {
+            if (step.IsLength)
+                window.SetLength(step.Count);
+            else if (step.Bytes.Length == 0)
+                window.Clear(step.Position, step.Count);
+            else
+                window.Write(step.Position, step.Bytes);
+        }
+    }
+
+    private static string Content(string path, TemporaryDirectory directory)
+    {
+        var target = directory["dump"];
+        Directory.CreateDirectory(target);
+        Ext3Image.Run("debugfs", "-R", $"rdump /upper {target}", path);
+        var content = string.Join('\n', Directory.GetFiles(target, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
+            .Select(file => string.Create(CultureInfo.InvariantCulture,
+                $"{file[target.Length..]} {Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(file)))}")));
+        Directory.Delete(target, recursive: true);
+        return content;
+    }
+
+    private static void Copy(string from, string to) => Ext3Image.Run("cp", "--sparse=always", from, to);
+
+    private static Ext3Image MadeByMke2fs(TemporaryDirectory directory, long size)
+    {
+        var source = directory["source"];
+        Directory.CreateDirectory(source + "/upper");
+        File.WriteAllBytes(source + "/upper/a", SampleTree.Bytes(1, 300_000));
+        File.WriteAllBytes(source + "/upper/b", SampleTree.Bytes(2, 5000));
+        return Ext3Image.MadeByMke2fs(directory, size, "-d", source);
+    }
+
+    private static ExtNode Tree()
+    {
+        var root = ExtNode.Directory(0x1ED, 0, 0);
+        var upper = root.Add("upper", ExtNode.Directory(0x1ED, 0, 0));
+        upper.Add("a", ExtNode.File(ExtContent.FromBytes(SampleTree.Bytes(1, 300_000)), 0x1A4, 0, 0));
+        upper.Add("b", ExtNode.File(ExtContent.FromBytes(SampleTree.Bytes(2, 5000)), 0x1A4, 0, 0));
+        return root;
+    }
+}
