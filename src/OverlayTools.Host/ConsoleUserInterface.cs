@@ -6,7 +6,9 @@ using System.Text;
 
 namespace OverlayTools.Host;
 
-/// <summary>Text to and from the standard streams: errors to standard error, everything else to standard output, as in pwsh.</summary>
+/// <summary>
+/// Text to and from the standard streams: errors to standard error, everything else to standard output, as in pwsh.
+/// </summary>
 internal sealed class ConsoleUserInterface(StandardInput input, bool nonInteractive) : PSHostUserInterface
 {
     private readonly Lock _lock = new();
@@ -135,7 +137,8 @@ internal sealed class ConsoleUserInterface(StandardInput input, bool nonInteract
         ForPipeline(() => new ChoiceQuestion(this, choices, defaultChoice).Ask(caption, message));
 
     /// <inheritdoc/>
-    public override PSCredential PromptForCredential(string caption, string message, string userName, string targetName) =>
+    public override PSCredential PromptForCredential(
+        string caption, string message, string userName, string targetName) =>
         PromptForCredential(caption, message, userName, targetName, default, default);
 
     /// <inheritdoc/>

@@ -30,7 +30,9 @@ internal sealed class Runner(Session session, StandardInput input)
         return session.ExitCode ?? (succeeded ? 0 : 1);
     }
 
-    /// <summary>Standard input belongs to the script's <c>$input</c> only if the script asks for it: else to what it runs.</summary>
+    /// <summary>
+    /// Standard input belongs to the script's <c>$input</c> only if the script asks for it: else to what it runs.
+    /// </summary>
     private StandardInput? InputFor(Ast script) =>
         Console.IsInputRedirected && script.Find(IsInputVariable, searchNestedScriptBlocks: true) is not null
             ? input

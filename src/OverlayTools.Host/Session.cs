@@ -105,7 +105,9 @@ internal sealed class Session : IDisposable
         return pipeline;
     }
 
-    /// <summary>Everything that comes out, errors among it and in order, goes through the formatting views to the host.</summary>
+    /// <summary>
+    /// Everything that comes out, errors among it and in order, goes through the formatting views to the host.
+    /// </summary>
     private static void ShowResults(Pipeline pipeline)
     {
         if (pipeline.Commands.Count > 0)
@@ -147,7 +149,8 @@ internal sealed class Session : IDisposable
         using var finished = new ManualResetEventSlim();
         pipeline.StateChanged += (_, change) =>
         {
-            if (change.PipelineStateInfo.State is PipelineState.Completed or PipelineState.Failed or PipelineState.Stopped)
+            var state = change.PipelineStateInfo.State;
+            if (state is PipelineState.Completed or PipelineState.Failed or PipelineState.Stopped)
                 finished.Set();
         };
         if (input is null)
@@ -207,8 +210,8 @@ internal sealed class Session : IDisposable
     }
 
     /// <summary>
-    /// A script file's <c>exit</c> ends only that script, and leaves no trace that tells it from the exit code of a native
-    /// program. The engine has a switch for the main script, which pwsh sets, but which is not public.
+    /// A script file's <c>exit</c> ends only that script, and leaves no trace that tells it from the exit code of a
+    /// native program. The engine has a switch for the main script, which pwsh sets, but which is not public.
     /// </summary>
     private void LetExitEndTheSession()
     {

@@ -7,8 +7,8 @@ using OverlayTools.Host.Native;
 namespace OverlayTools.Host;
 
 /// <summary>
-/// Standard input as lines. The terminal keeps its own line editing, which the runtime's console would replace by less, and
-/// a waiting read can be interrupted.
+/// Standard input as lines. The terminal keeps its own line editing, which the runtime's console would replace by less,
+/// and a waiting read can be interrupted.
 /// </summary>
 internal sealed class StandardInput(int descriptor) : TextReader
 {
@@ -23,8 +23,8 @@ internal sealed class StandardInput(int descriptor) : TextReader
     private volatile bool _isInterrupted;
 
     /// <summary>
-    /// Makes a read that waits, and every read until <see cref="Resume"/>, throw <see cref="OperationCanceledException"/>:
-    /// what is being stopped may be about to read.
+    /// Makes a read that waits, and every read until <see cref="Resume"/>, throw <see
+    /// cref="OperationCanceledException"/>: what is being stopped may be about to read.
     /// </summary>
     public void Interrupt() => _isInterrupted = true;
 
@@ -62,7 +62,9 @@ internal sealed class StandardInput(int descriptor) : TextReader
         return line.Length > 0 ? line.ToString() : null;
     }
 
-    /// <summary>Writes every line to a pipeline, on a thread of its own, and closes the pipeline's input at the end.</summary>
+    /// <summary>
+    /// Writes every line to a pipeline, on a thread of its own, and closes the pipeline's input at the end.
+    /// </summary>
     public void FeedLines(PipelineWriter writer)
     {
         var feeder = new Thread(() =>
@@ -72,7 +74,8 @@ internal sealed class StandardInput(int descriptor) : TextReader
                 while (ReadLine() is { } line)
                     writer.Write(line);
             }
-            catch (Exception error) when (error is PipelineClosedException or ObjectDisposedException or OperationCanceledException)
+            catch (Exception error)
+                when (error is PipelineClosedException or ObjectDisposedException or OperationCanceledException)
             {
                 // Nobody reads any more.
             }

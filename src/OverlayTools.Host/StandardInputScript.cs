@@ -4,8 +4,8 @@ using System.Text;
 namespace OverlayTools.Host;
 
 /// <summary>
-/// Runs the script on standard input statement by statement, so that what it runs can read the lines after it. As in pwsh,
-/// a statement of several lines ends with an empty line, here only if it is complete; at the end it need not.
+/// Runs the script on standard input statement by statement, so that what it runs can read the lines after it. As in
+/// pwsh, a statement of several lines ends with an empty line, here only if it is complete; at the end it need not.
 /// </summary>
 internal sealed class StandardInputScript(Session session, StandardInput input)
 {

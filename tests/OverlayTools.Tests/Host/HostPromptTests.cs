@@ -57,7 +57,8 @@ public class HostPromptTests
         var input = string.Concat(lines.Select(line => line == "\u0004" ? line : line + "\n"));
         var command = $"'{HostProgram.Path}' {options}";
         var result = Machine.RunWith(
-            "script", ["-qec", command, "/dev/null"], input, null, [("TERM", "xterm"), ("NO_COLOR", ""), .. environment]);
+            "script", ["-qec", command, "/dev/null"], input, null,
+            [("TERM", "xterm"), ("NO_COLOR", ""), .. environment]);
         return (result.ExitCode, result.Output);
     }
 }
