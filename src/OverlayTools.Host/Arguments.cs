@@ -83,8 +83,10 @@ internal sealed record Arguments
     {
         if (argument is "-?" or "--?")
             return "Help";
-        var name = argument.StartsWith("--", StringComparison.Ordinal) ? argument[2..] : argument[Math.Min(1, argument.Length)..];
-        if (!argument.StartsWith('-') || name.Length == 0)
+        if (!argument.StartsWith('-'))
+            return null;
+        var name = argument[(argument.StartsWith("--", StringComparison.Ordinal) ? 2 : 1)..];
+        if (name.Length == 0)
             return null;
         return s_names.FirstOrDefault(known => known.StartsWith(name, StringComparison.OrdinalIgnoreCase));
     }

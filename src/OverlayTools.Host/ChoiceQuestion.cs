@@ -4,7 +4,9 @@ using System.Management.Automation.Host;
 
 namespace OverlayTools.Host;
 
-/// <summary>A question with a few answers, each with a key: <c>[Y] Yes  [N] No  [?] Help (default is "Y"):</c></summary>
+/// <summary>
+/// A question with a few answers, each with a key: <c>[Y] Yes  [N] No  [?] Help (default is "Y"):</c>
+/// </summary>
 internal sealed class ChoiceQuestion(
     ConsoleUserInterface console, Collection<ChoiceDescription> choices, int defaultChoice)
 {
@@ -42,7 +44,8 @@ internal sealed class ChoiceQuestion(
     }
 
     private static PSInvalidOperationException NoReply(string message) => new(
-        $"Standard input ended before there was an answer to: {message} Use -Confirm:$false or -Force where nobody answers.");
+        $"Standard input ended before there was an answer to: {message} "
+        + "Use -Confirm:$false or -Force where nobody answers.");
 
     /// <summary>An answer; the letter after <c>&amp;</c> in its label is its key.</summary>
     private sealed record Answer(string Key, string Label)
@@ -56,6 +59,7 @@ internal sealed class ChoiceQuestion(
         }
 
         public bool Is(string reply) =>
-            reply.Equals(Key, StringComparison.OrdinalIgnoreCase) || reply.Equals(Label, StringComparison.OrdinalIgnoreCase);
+            reply.Equals(Key, StringComparison.OrdinalIgnoreCase)
+            || reply.Equals(Label, StringComparison.OrdinalIgnoreCase);
     }
 }

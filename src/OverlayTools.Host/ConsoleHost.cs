@@ -8,13 +8,16 @@ internal sealed class ConsoleHost(ConsoleUserInterface console) : PSHost
 {
     private readonly Stack<NestedPrompt> _nested = new();
     private readonly Lock _lock = new();
-    private bool _isEnding;
+    private volatile bool _isEnding;
 
     /// <summary>The session, once it is open.</summary>
     public Session? Session { get; set; }
 
     /// <summary>The code to exit with, once something said so.</summary>
     public int? ExitCode { get; private set; }
+
+    /// <summary>Whether the program was asked to end.</summary>
+    public bool IsEnding => _isEnding;
 
     public ConsoleUserInterface Console => console;
 

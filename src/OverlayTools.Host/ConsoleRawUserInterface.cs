@@ -93,5 +93,6 @@ internal sealed class ConsoleRawUserInterface : PSHostRawUserInterface
     public override void ScrollBufferContents(
         Rectangle source, Coordinates destination, Rectangle clip, BufferCell fill) => throw Unsupported();
 
-    private static NotSupportedException Unsupported() => new("This console writes a stream of text: it has no buffer of cells.");
+    private static NotSupportedException Unsupported() =>
+        new("This console writes a stream of text: it has no buffer of cells.");
 }

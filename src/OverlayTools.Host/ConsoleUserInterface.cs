@@ -6,13 +6,18 @@ using System.Text;
 
 namespace OverlayTools.Host;
 
-/// <summary>Text to and from the standard streams: errors to standard error, everything else to standard output, as in pwsh.</summary>
+/// <summary>
+/// Text to and from the standard streams: errors to standard error, everything else to standard output, as in pwsh.
+/// </summary>
 internal sealed class ConsoleUserInterface(StandardInput input, bool nonInteractive) : PSHostUserInterface
 {
     private readonly Lock _lock = new();
 
     /// <summary>The bar that shows how far long work is.</summary>
     public ProgressBar Progress { get; } = new();
+
+    /// <summary>Whether what is written now is an error, though it comes as output.</summary>
+    public bool WritesErrors { get; set; }
 
     /// <inheritdoc/>
     public override PSHostRawUserInterface RawUI { get; } = new ConsoleRawUserInterface();
@@ -38,7 +43,13 @@ internal sealed class ConsoleUserInterface(StandardInput input, bool nonInteract
     public override void WriteLine() => Write(Environment.NewLine);
 
     /// <inheritdoc/>
-    public override void WriteLine(string value) => Write(value + Environment.NewLine);
+    public override void WriteLine(string value)
+    {
+        if (WritesErrors)
+            WriteErrorLine(value);
+        else
+            Write(value + Environment.NewLine);
+    }
 
     /// <inheritdoc/>
     public override void WriteLine(ConsoleColor foregroundColor, ConsoleColor backgroundColor, string value) =>
@@ -88,6 +99,9 @@ internal sealed class ConsoleUserInterface(StandardInput input, bool nonInteract
         return input.ReadLine();
     }
 
+    /// <summary>Forgets a Ctrl+C: the next line may be read.</summary>
+    public void ResumeReading() => input.Resume();
+
     /// <summary>The answer to a question; null at the end of input.</summary>
     /// <exception cref="OperationCanceledException">Ctrl+C.</exception>
     public string? ReadAnswer()
@@ -123,7 +137,8 @@ internal sealed class ConsoleUserInterface(StandardInput input, bool nonInteract
         ForPipeline(() => new ChoiceQuestion(this, choices, defaultChoice).Ask(caption, message));
 
     /// <inheritdoc/>
-    public override PSCredential PromptForCredential(string caption, string message, string userName, string targetName) =>
+    public override PSCredential PromptForCredential(
+        string caption, string message, string userName, string targetName) =>
         PromptForCredential(caption, message, userName, targetName, default, default);
 
     /// <inheritdoc/>

@@ -17,10 +17,7 @@ internal sealed class FieldQuestions(ConsoleUserInterface console)
         var values = new Dictionary<string, PSObject>();
         foreach (var field in descriptions)
         {
-            var type = LanguagePrimitives.TryConvertTo<Type>(field.ParameterAssemblyFullName, out var exact)
-                ? exact
-                : LanguagePrimitives.TryConvertTo<Type>(field.ParameterTypeFullName, out var named) ? named : typeof(string);
-            if (AskOne(field, type) is { } value)
+            if (AskOne(field, TypeOf(field)) is { } value)
                 values[field.Name] = PSObject.AsPSObject(value);
         }
 
@@ -39,6 +36,15 @@ internal sealed class FieldQuestions(ConsoleUserInterface console)
 
         console.Write($"Password for user {userName}: ");
         return new PSCredential(userName, console.ReadLineAsSecureString());
+    }
+
+    private static Type TypeOf(FieldDescription field)
+    {
+        if (LanguagePrimitives.TryConvertTo<Type>(field.ParameterAssemblyFullName, out var exact))
+            return exact;
+        return LanguagePrimitives.TryConvertTo<Type>(field.ParameterTypeFullName, out var named)
+            ? named
+            : typeof(string);
     }
 
     private object? AskOne(FieldDescription field, Type type)

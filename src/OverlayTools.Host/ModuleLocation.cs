@@ -6,7 +6,9 @@ internal static class ModuleLocation
     private const string ManifestName = "OverlayTools.psd1";
     private const string Variable = "OVERLAYTOOLS_MODULE";
 
-    /// <summary>The module's manifest: named by the environment, else above the program, beside the folder <c>bin</c>.</summary>
+    /// <summary>
+    /// The module's manifest: named by the environment, else above the program, beside the folder <c>bin</c>.
+    /// </summary>
     /// <exception cref="StartException">There is none.</exception>
     public static string Find()
     {
@@ -32,7 +34,8 @@ internal static class ModuleLocation
                 return manifest;
         }
 
-        throw new StartException($"The module manifest {ManifestName} is in no folder above '{AppContext.BaseDirectory}'. "
+        throw new StartException(
+            $"The module manifest {ManifestName} is in no folder above '{AppContext.BaseDirectory}'. "
             + $"Let the variable {Variable} name it.");
     }
 }

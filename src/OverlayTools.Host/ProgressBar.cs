@@ -3,7 +3,9 @@ using System.Management.Automation;
 
 namespace OverlayTools.Host;
 
-/// <summary>One line on standard error that says how far long work is; only on a terminal, a few times a second.</summary>
+/// <summary>
+/// One line on standard error that says how far long work is; only on a terminal, a few times a second.
+/// </summary>
 internal sealed class ProgressBar
 {
     private const long MillisecondsBetweenUpdates = 100;

@@ -19,8 +19,12 @@ internal sealed class PromptLoop(Session session)
     /// <summary>Runs until <paramref name="wanted"/> says no, or the input ends.</summary>
     public void RunWhile(Func<bool> wanted)
     {
-        while (wanted())
+        while (true)
         {
+            // In this order, because a signal that ends the program first says so and then interrupts.
+            _console.ResumeReading();
+            if (!wanted())
+                return;
             try
             {
                 if (ReadStatement() is not { } statement)
@@ -33,7 +37,7 @@ internal sealed class PromptLoop(Session session)
             }
             catch (OperationCanceledException)
             {
-                // Ctrl+C at the prompt forgets the line; a signal that ends the program has set the exit code.
+                // Ctrl+C at the prompt forgets the line.
                 _console.WriteLine();
             }
         }

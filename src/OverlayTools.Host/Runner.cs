@@ -16,7 +16,8 @@ internal sealed class Runner(Session session, StandardInput input)
 
     private int RunCommand(string text)
     {
-        var succeeded = session.Execute(Invocation.Script(text) with { Input = InputFor(Parser.ParseInput(text, out _, out _)) });
+        var ast = Parser.ParseInput(text, out _, out _);
+        var succeeded = session.Execute(Invocation.Script(text) with { Input = InputFor(ast) });
         return session.ExitCode ?? (succeeded && session.LastStatementSucceeded ? 0 : 1);
     }
 
@@ -29,9 +30,13 @@ internal sealed class Runner(Session session, StandardInput input)
         return session.ExitCode ?? (succeeded ? 0 : 1);
     }
 
-    /// <summary>Standard input belongs to the script's <c>$input</c> only if the script asks for it: else to what it runs.</summary>
+    /// <summary>
+    /// Standard input belongs to the script's <c>$input</c> only if the script asks for it: else to what it runs.
+    /// </summary>
     private StandardInput? InputFor(Ast script) =>
-        Console.IsInputRedirected && script.Find(IsInputVariable, searchNestedScriptBlocks: true) is not null ? input : null;
+        Console.IsInputRedirected && script.Find(IsInputVariable, searchNestedScriptBlocks: true) is not null
+            ? input
+            : null;
 
     private static bool IsInputVariable(Ast node) =>
         node is VariableExpressionAst variable

@@ -2,13 +2,15 @@ using System.Management.Automation.Runspaces;
 
 namespace OverlayTools.Host;
 
-/// <summary>The words after a script's path as its parameters: everything is text, nothing is evaluated (about_Pwsh, -File).</summary>
+/// <summary>
+/// The words after a script's path as its parameters: everything is text, nothing is evaluated (about_Pwsh, -File).
+/// </summary>
 internal static class ScriptParameters
 {
     /// <summary>
     /// <c>-Name</c> is a parameter whose value, if it takes one, is the next word; <c>-Name:value</c> carries it along,
-    /// where <c>$true</c> and <c>$false</c> are Booleans, so that switches can be turned off; a last <c>-Name:</c> without a
-    /// value counts for nothing; the rest is positional.
+    /// where <c>$true</c> and <c>$false</c> are Booleans, so that switches can be turned off; a last <c>-Name:</c>
+    /// without a value counts for nothing; the rest is positional.
     /// </summary>
     public static IEnumerable<CommandParameter> Parse(IEnumerable<string> words)
     {

@@ -86,8 +86,11 @@ internal sealed class Session : IDisposable
         import.Parameters.Add("Name", manifest);
         import.Parameters.Add("ErrorAction", ActionPreference.Stop);
         pipeline.Commands.Add(import);
-        if (Invoke(pipeline, null) is { } error)
-            throw new StartException($"The module '{manifest}' does not load: {error.Message}");
+        if (Invoke(pipeline, null) is not { } error)
+            return;
+        // The session's thread would keep the program alive.
+        Dispose();
+        throw new StartException($"The module '{manifest}' does not load: {error.Message}");
     }
 
     private Pipeline CreatePipeline(string? history = null)
@@ -102,7 +105,9 @@ internal sealed class Session : IDisposable
         return pipeline;
     }
 
-    /// <summary>Everything that comes out, errors among it and in order, goes through the formatting views to the host.</summary>
+    /// <summary>
+    /// Everything that comes out, errors among it and in order, goes through the formatting views to the host.
+    /// </summary>
     private static void ShowResults(Pipeline pipeline)
     {
         if (pipeline.Commands.Count > 0)
@@ -112,20 +117,16 @@ internal sealed class Session : IDisposable
 
     private Exception? Invoke(Pipeline pipeline, StandardInput? input)
     {
-        using var finished = new ManualResetEventSlim();
-        pipeline.StateChanged += (_, change) =>
-        {
-            if (change.PipelineStateInfo.State is PipelineState.Completed or PipelineState.Failed or PipelineState.Stopped)
-                finished.Set();
-        };
-        if (input is null)
-            pipeline.Input.Close();
-        _running.Push(pipeline);
         try
         {
-            pipeline.InvokeAsync();
-            input?.FeedLines(pipeline.Input);
-            finished.Wait();
+            if (pipeline.IsNested)
+                InvokeNested(pipeline);
+            else
+                InvokeOuter(pipeline, input);
+        }
+        catch (RuntimeException error)
+        {
+            return error;
         }
         finally
         {
@@ -134,6 +135,33 @@ internal sealed class Session : IDisposable
 
         var state = pipeline.PipelineStateInfo;
         return state.State == PipelineState.Stopped ? new PipelineStoppedException() : state.Reason;
+    }
+
+    private void InvokeNested(Pipeline pipeline)
+    {
+        // It runs on the thread of the pipeline around it, this one.
+        _running.Push(pipeline);
+        pipeline.Invoke();
+    }
+
+    private void InvokeOuter(Pipeline pipeline, StandardInput? input)
+    {
+        using var finished = new ManualResetEventSlim();
+        pipeline.StateChanged += (_, change) =>
+        {
+            var state = change.PipelineStateInfo.State;
+            if (state is PipelineState.Completed or PipelineState.Failed or PipelineState.Stopped)
+                finished.Set();
+        };
+        if (input is null)
+            pipeline.Input.Close();
+        pipeline.InvokeAsync();
+        _running.Push(pipeline);
+        // The request to end may have come just before there was something to stop.
+        if (Host.IsEnding)
+            pipeline.StopAsync();
+        input?.FeedLines(pipeline.Input);
+        finished.Wait();
     }
 
     private object? Evaluate(string script)
@@ -167,17 +195,23 @@ internal sealed class Session : IDisposable
         pipeline.Input.Close();
         try
         {
+            // The engine's mark on an object that it is an error, not output, is not public.
+            Host.Console.WritesErrors = true;
             pipeline.Invoke();
         }
         catch (RuntimeException)
         {
             Host.UI.WriteErrorLine(error.Message);
         }
+        finally
+        {
+            Host.Console.WritesErrors = false;
+        }
     }
 
     /// <summary>
-    /// A script file's <c>exit</c> ends only that script, and leaves no trace that tells it from the exit code of a native
-    /// program. The engine has a switch for the main script, which pwsh sets, but which is not public.
+    /// A script file's <c>exit</c> ends only that script, and leaves no trace that tells it from the exit code of a
+    /// native program. The engine has a switch for the main script, which pwsh sets, but which is not public.
     /// </summary>
     private void LetExitEndTheSession()
     {

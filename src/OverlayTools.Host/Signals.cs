@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace OverlayTools.Host;
 
 /// <summary>
-/// Ctrl+C stops what is running and nothing else. A request to end stops it too, so that it can clean up, and then ends the
-/// program; a second request does not wait for that.
+/// Ctrl+C stops what is running and nothing else. A request to end stops it too, so that it can clean up, and then ends
+/// the program; a second request does not wait for that.
 /// </summary>
 internal sealed class Signals : IDisposable
 {

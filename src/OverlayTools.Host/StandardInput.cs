@@ -7,8 +7,8 @@ using OverlayTools.Host.Native;
 namespace OverlayTools.Host;
 
 /// <summary>
-/// Standard input as lines. The terminal keeps its own line editing, which the runtime's console would replace by less, and
-/// a waiting read can be interrupted.
+/// Standard input as lines. The terminal keeps its own line editing, which the runtime's console would replace by less,
+/// and a waiting read can be interrupted.
 /// </summary>
 internal sealed class StandardInput(int descriptor) : TextReader
 {
@@ -20,10 +20,16 @@ internal sealed class StandardInput(int descriptor) : TextReader
     private readonly char[] _letters = new char[Encoding.UTF8.GetMaxCharCount(4096)];
     private int _position;
     private int _end;
-    private volatile int _interruptions;
+    private volatile bool _isInterrupted;
 
-    /// <summary>Makes a read that waits now throw <see cref="OperationCanceledException"/>.</summary>
-    public void Interrupt() => Interlocked.Increment(ref _interruptions);
+    /// <summary>
+    /// Makes a read that waits, and every read until <see cref="Resume"/>, throw <see
+    /// cref="OperationCanceledException"/>: what is being stopped may be about to read.
+    /// </summary>
+    public void Interrupt() => _isInterrupted = true;
+
+    /// <summary>Reads work again.</summary>
+    public void Resume() => _isInterrupted = false;
 
     /// <inheritdoc/>
     public override int Peek() => Fill() ? _letters[_position] : -1;
@@ -56,7 +62,9 @@ internal sealed class StandardInput(int descriptor) : TextReader
         return line.Length > 0 ? line.ToString() : null;
     }
 
-    /// <summary>Writes every line to a pipeline, on a thread of its own, and closes the pipeline's input at the end.</summary>
+    /// <summary>
+    /// Writes every line to a pipeline, on a thread of its own, and closes the pipeline's input at the end.
+    /// </summary>
     public void FeedLines(PipelineWriter writer)
     {
         var feeder = new Thread(() =>
@@ -66,7 +74,8 @@ internal sealed class StandardInput(int descriptor) : TextReader
                 while (ReadLine() is { } line)
                     writer.Write(line);
             }
-            catch (Exception error) when (error is PipelineClosedException or ObjectDisposedException or OperationCanceledException)
+            catch (Exception error)
+                when (error is PipelineClosedException or ObjectDisposedException or OperationCanceledException)
             {
                 // Nobody reads any more.
             }
@@ -96,11 +105,11 @@ internal sealed class StandardInput(int descriptor) : TextReader
 
     private void Wait()
     {
-        var before = _interruptions;
-        while (!Libc.WaitForInput(descriptor, MillisecondsBetweenLooks))
+        do
         {
-            if (_interruptions != before)
+            if (_isInterrupted)
                 throw new OperationCanceledException();
         }
+        while (!Libc.WaitForInput(descriptor, MillisecondsBetweenLooks));
     }
 }

@@ -10,10 +10,13 @@ internal static class Style
 
     /// <summary>The text without the escape sequences of colours.</summary>
     public static string Plain(string? text) =>
-        text is not null && text.Contains(Escape) ? new StringDecorated(text).ToString(OutputRendering.PlainText) : text ?? "";
+        text is not null && text.Contains(Escape)
+            ? new StringDecorated(text).ToString(OutputRendering.PlainText)
+            : text ?? "";
 
     /// <summary>An error's text; one that the formatting view has coloured stays as it is.</summary>
-    public static string Error(string text) => text.Contains(Escape) ? text : With(PSStyle.Instance.Formatting.Error, text);
+    public static string Error(string text) =>
+        text.Contains(Escape) ? text : With(PSStyle.Instance.Formatting.Error, text);
 
     public static string Warning(string text) => With(PSStyle.Instance.Formatting.Warning, text);
 
@@ -21,7 +24,9 @@ internal static class Style
 
     public static string Debug(string text) => With(PSStyle.Instance.Formatting.Debug, text);
 
-    /// <summary>The text in console colours; <see cref="ConsoleRawUserInterface.Unset"/> leaves the terminal's own.</summary>
+    /// <summary>
+    /// The text in console colours; <see cref="ConsoleRawUserInterface.Unset"/> leaves the terminal's own.
+    /// </summary>
     public static string Colored(string text, ConsoleColor foreground, ConsoleColor background)
     {
         var codes = Code(foreground, PSStyle.MapForegroundColorToEscapeSequence)

@@ -28,7 +28,8 @@ internal static class Terminal
         Libc.WindowSize(1) ?? Libc.WindowSize(2) ?? Libc.WindowSize(0) ?? s_assumedSize;
 
     /// <summary>
-    /// Plain streams instead of the runtime's console, which changes the terminal's settings beneath the programs that run in it.
+    /// Plain streams instead of the runtime's console, which changes the terminal's settings beneath the programs that
+    /// run in it.
     /// </summary>
     public static void TakeOverStreams(TextReader input)
     {

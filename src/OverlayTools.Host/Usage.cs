@@ -12,7 +12,7 @@ internal static class Usage
                overlaytools-host
 
         Runs PowerShell scripts with the OverlayTools module loaded, on machines without pwsh. The engine comes without
-        the Utility and Management modules: the language, .NET, native programs and the cmdlets of OverlayTools are there.
+        the Utility and Management modules: there are the language, .NET, native programs and the cmdlets of OverlayTools.
 
           -File, -f         Run a script file; what follows are its parameters. Exits with the script's `exit` code.
           -Command, -c      Run the rest of the command line, or standard input if that is `-`. Exits with 1 if the last

@@ -5,8 +5,8 @@ using OverlayTools.TestSupport;
 namespace OverlayTools.Tests;
 
 /// <summary>
-/// Finds the module's assemblies in the module folder, where importing the manifest finds them too: a second copy beside
-/// the tests would make types that look alike and are not.
+/// Finds the module's assemblies in the module folder, where importing the manifest finds them too: a second copy
+/// beside the tests would make types that look alike and are not.
 /// </summary>
 internal static class ModuleAssemblies
 {

@@ -5,8 +5,8 @@ using OverlayTools.TestSupport;
 namespace OverlayTools.Tests;
 
 /// <summary>
-/// A PowerShell session with the module loaded from its manifest, as users load it. The assemblies are those in the module
-/// folder: a process has room for one copy, so the tests keep none beside them (see the project file).
+/// A PowerShell session with the module loaded from its manifest, as users load it. The assemblies are those in the
+/// module folder: a process has room for one copy, so the tests keep none beside them (see the project file).
 /// </summary>
 internal sealed class ModuleSession : IDisposable
 {

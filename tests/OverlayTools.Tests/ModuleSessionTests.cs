@@ -14,7 +14,8 @@ public class ModuleSessionTests
         var loaded = AppDomain.CurrentDomain.GetAssemblies().Where(item => item.GetName().Name == "OverlayTools");
         Assert.Same(known, Assert.Single(loaded));
         Assert.Equal(Path.Combine(Machine.ModuleBin, "OverlayTools.dll"), known.Location);
-        Assert.Equal(Path.Combine(Machine.ModuleBin, "OverlayTools.Core.dll"), typeof(EngineException).Assembly.Location);
+        Assert.Equal(
+            Path.Combine(Machine.ModuleBin, "OverlayTools.Core.dll"), typeof(EngineException).Assembly.Location);
     }
 
     [Fact]
@@ -25,7 +26,8 @@ public class ModuleSessionTests
             function f { [CmdletBinding()] param()
                 $PSCmdlet.WriteWarning('careful'); $PSCmdlet.WriteVerbose('detail')
                 $PSCmdlet.WriteProgress([Management.Automation.ProgressRecord]::new(1, 'Working', 'on it'))
-                $PSCmdlet.WriteError([Management.Automation.ErrorRecord]::new([Exception]::new('wrong'), 'Id', 0, $null)) }
+                $PSCmdlet.WriteError(
+                    [Management.Automation.ErrorRecord]::new([Exception]::new('wrong'), 'Id', 0, $null)) }
             $args; f -Verbose
             """, 1, "two");
         Assert.Equal([1, "two"], output.Select(item => item.BaseObject));

