@@ -76,7 +76,7 @@ public class PersistenceTests
         Assert.Equal([.. s_changed, .. s_changed], output);
 
         var before = scene.Hash("c.sif");
-        var (_, _, error) = scene.Run(scene.Invoke("", "echo x >/data/a"));
+        var (_, error) = scene.Run(scene.Invoke("", "echo x >/data/a"));
         Assert.Contains("Read-only file system", error);
         Assert.Equal(before, scene.Hash("c.sif"));
 
@@ -95,7 +95,7 @@ public class PersistenceTests
         var output = scene.Lines(
             scene.Invoke("-Writable", "echo changed >/data/a", "root"),
             scene.Invoke("", "cat /data/a", "root"));
-        Assert.Equal("changed", Assert.Single(output));
+        Assert.Equal("changed", output[^1]);
         Assert.Equal("changed\n", File.ReadAllText(scene["root/data/a"]));
     }
 
@@ -124,7 +124,7 @@ public class PersistenceTests
     public void A_full_overlay_tells_the_command_and_stays_sound(Who who)
     {
         using var scene = new Scene(who);
-        var (_, output, error) = scene.Run(
+        var (output, error) = scene.Run(
             scene.NewOverlay("o.img"),
             scene.Invoke("-Overlay o.img", "dd if=/dev/zero of=/data/big bs=1M count=100; echo code $?; rm /data/big; echo after >/data/a"),
             scene.Invoke("-Overlay o.img", "cat /data/a"));

@@ -36,7 +36,7 @@ public class RefusalTests
             .. Refused(scene.Invoke("-Overlay 1.img, 1.img:ro", "true")),
             .. Refused(scene.Invoke("-Overlay c.sif", "true")),
         ];
-        var (_, output, _) = scene.Run(commands);
+        var (output, _) = scene.Run(commands);
         string[] expected =
         [
             ErrorIds.TooManyWritableOverlays, ErrorIds.OverlayFileNotFound, ErrorIds.OverlayFileNotFound, ErrorIds.SifCorrupt,
@@ -61,7 +61,7 @@ public class RefusalTests
             scene.Invoke("-Overlay o.img:ro", "cat /data/a"),
             $"Invoke-ContainerWithOverlay c.sif -Overlay o.img {other} -- sh -c 'echo changed >/data/a; cat /data/a'",
         ];
-        var (_, output, error) = scene.Run(commands);
+        var (output, error) = scene.Run(commands);
         Assert.Equal("", error);
         Assert.StartsWith("OverlayOwnerMismatch 255\nRun with", output);
         Assert.EndsWith("\noriginal\nchanged\n", output);
@@ -75,7 +75,7 @@ public class RefusalTests
         OverlayCreator.Create(
             new OverlayCreation { Path = scene["o.img"], UserId = 4711, GroupId = 4711 }, null, TestContext.Current.CancellationToken);
         scene.Own(scene["o.img"]);
-        var (_, output, _) = scene.Run(Refused(scene.Invoke("-Overlay o.img", "true")));
+        var (output, _) = scene.Run(Refused(scene.Invoke("-Overlay o.img", "true")));
         Assert.Equal("OverlayOwnerMismatch 255\n", output);
     }
 
@@ -85,7 +85,7 @@ public class RefusalTests
         using var scene = new Scene(Who.User);
         scene.Lines(scene.NewOverlay("o.img"));
         File.SetUnixFileMode(scene["o.img"], (UnixFileMode)0b100_100_100);
-        var (_, output, _) = scene.Run(Refused(scene.Invoke("-Overlay o.img", "true")));
+        var (output, _) = scene.Run(Refused(scene.Invoke("-Overlay o.img", "true")));
         Assert.Equal("OverlayNotWritable 255\n", output);
     }
 

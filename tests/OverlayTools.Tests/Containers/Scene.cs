@@ -25,8 +25,6 @@ public enum Who
 /// </summary>
 internal sealed class Scene : IDisposable
 {
-    private const string TimeLimitSeconds = "60";
-
     private static readonly Lazy<string> s_host = new(FindHost);
 
     private readonly TemporaryDirectory _folder = new TemporaryDirectory().OpenToAll();
@@ -78,24 +76,30 @@ internal sealed class Scene : IDisposable
     public string NewOverlay(string name) => $"New-OverlayImage '{name}' 64MB {Identity} | Out-Null";
 
     /// <summary>Runs commands of a script, and looks for what they left.</summary>
-    public (int ExitCode, string Output, string Error) Run(params string[] commands) =>
-        RunWithInput(null, commands);
-
-    /// <summary>The same, with standard input.</summary>
-    public (int ExitCode, string Output, string Error) RunWithInput(string? input, params string[] commands)
+    public (string Output, string Error) Run(params string[] commands)
     {
-        var result = RunBeside(input, commands);
+        var result = RunBeside(commands);
         AssertNothingLeft();
         return result;
     }
 
     /// <summary>Runs commands of a script while another container runs.</summary>
-    public (int ExitCode, string Output, string Error) RunBeside(params string[] commands) => RunBeside(null, commands);
+    public (string Output, string Error) RunBeside(params string[] commands) =>
+        HostShell.Run(Host(), $"$env:TMPDIR = '{Temporary}'; $ExecutionContext.SessionState.Path.SetLocation('{Folder}') | Out-Null; " + string.Join("; ", commands));
+
+    /// <summary>Runs commands of a script in a process of their own, with standard input.</summary>
+    public (string Output, string Error) RunWithInput(string input, params string[] commands)
+    {
+        var (_, output, error) = Machine.RunWith(
+            "timeout", ["-s", "INT", "-k", "20", "60", .. Host("TMPDIR=" + Temporary), string.Join("; ", commands)], input, Folder);
+        AssertNothingLeft();
+        return (output, error);
+    }
 
     /// <summary>Runs commands that all succeed, and returns the lines of their output.</summary>
     public string[] Lines(params string[] commands)
     {
-        var (_, output, error) = Run(commands);
+        var (output, error) = Run(commands);
         Assert.Equal(string.Empty, error);
         return output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
     }
@@ -110,8 +114,8 @@ internal sealed class Scene : IDisposable
     /// <summary>Starts a script and returns when it has printed a line <c>ready</c>.</summary>
     public Process StartUntilReady(params string[] commands)
     {
-        var words = Words(commands);
-        var start = new ProcessStartInfo(words[0], words.Skip(1))
+        var host = Host("TMPDIR=" + Temporary);
+        var start = new ProcessStartInfo(host[0], [.. host.Skip(1), string.Join("; ", commands)])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -158,24 +162,12 @@ internal sealed class Scene : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    private (int ExitCode, string Output, string Error) RunBeside(string? input, string[] commands)
-    {
-        var words = Words(commands);
-        var result = Machine.RunWith("timeout", ["-s", "INT", "-k", "20", TimeLimitSeconds, .. words], input, Folder);
-        Assert.True(result.ExitCode is not (124 or 137), "The script took too long. " + result.Output + result.Error);
-        return result;
-    }
-
-    private List<string> Words(string[] commands)
-    {
-        var script = "$ErrorView = 'ConciseView'; " + string.Join("; ", commands);
-        return
-        [
-            .. _who == Who.Root ? [] : OrdinaryUser.Become,
-            "env", "LC_ALL=C", $"TMPDIR={Temporary}", "OVERLAYTOOLS_MODULE=" + ModuleOf(s_host.Value),
-            s_host.Value, "-NoProfile", "-Command", script,
-        ];
-    }
+    // The host's command line, up to the script.
+    private List<string> Host(params string[] variables) =>
+    [
+        .. _who == Who.Root ? [] : OrdinaryUser.Become,
+        "env", "LC_ALL=C", "OVERLAYTOOLS_MODULE=" + ModuleOf(s_host.Value), .. variables, s_host.Value, "-NoProfile", "-Command",
+    ];
 
     // Session directories are in our temporary directory, so every trace of a container carries its path.
     private List<string> Remains()

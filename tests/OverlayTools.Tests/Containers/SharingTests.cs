@@ -14,7 +14,7 @@ public class SharingTests
         scene.Lines(scene.NewOverlay("o.img"));
         using var first = scene.StartUntilReady(scene.Invoke("-Overlay o.img", "echo ready; cat; echo last >/data/a"));
 
-        var (_, output, error) = scene.RunBeside(
+        var (output, error) = scene.RunBeside(
             scene.Invoke("-Overlay o.img", "true"), "\"$($Error[0].FullyQualifiedErrorId) $LASTEXITCODE\"",
             scene.Invoke("-Overlay o.img:ro", "true"), "\"$($Error[0].FullyQualifiedErrorId) $LASTEXITCODE\"");
         Assert.Equal(2, output.Split('\n').Count(line => line.StartsWith("OverlayInUse") && line.EndsWith(" 255")));
@@ -39,7 +39,7 @@ public class SharingTests
         var before = scene.Hash("o.img");
         using var first = scene.StartUntilReady(scene.Invoke("-Overlay o.img:ro", "echo ready; cat; cat /data/a"));
 
-        var (_, output, error) = scene.RunBeside(
+        var (output, error) = scene.RunBeside(
             scene.Invoke("-Overlay o.img:ro", "cat /data/a"),
             scene.Invoke("-Overlay o.img", "true"), "$Error[0].FullyQualifiedErrorId");
         Assert.StartsWith("changed\nOverlayInUse,", output);
