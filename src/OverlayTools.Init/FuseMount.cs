@@ -106,6 +106,10 @@ internal sealed class FuseMount
 
             Thread.Sleep(PollMilliseconds);
         }
+
+        // The kernel knows nothing of the root directory, not even its permissions, until somebody asks; overlayfs would
+        // copy "nobody may enter" from it for good (Apptainer mounts twice for that reason).
+        _ = File.GetUnixFileMode(Target);
     }
 
     private string ReadLog()

@@ -20,22 +20,17 @@ internal sealed class Session(ContainerPlan plan)
     {
         Mount.Do("tmpfs", plan.SessionDirectory, "tmpfs", Mount.Flags.NoSetUserId, "mode=0755");
         _mounted.Add((plan.SessionDirectory, null, false));
-        // A recursive bind of the directory above (/tmp, say) then leaves the session out.
-        Mount.Do(null, plan.SessionDirectory, null, Mount.Flags.Unbindable);
         Directory.CreateDirectory(FinalTree);
         for (var i = 0; i < plan.Layers.Count; i++)
             MountLayer(i);
-
         if (plan.Stack.Driver == StackDriver.None)
-        {
-            Mount.Do(SessionLayout.Layer(plan, 0), FinalTree, null, Mount.Flags.Bind | Mount.Flags.Recursive);
-            _mounted.Add((FinalTree, null, false));
-            return;
-        }
+            MountRootAlone();
+        else
+            StackLayers();
 
-        CreateBindPoints();
-        PrepareUpper();
-        MountStack();
+        // From here on, a recursive bind of the directory above (/tmp, say) leaves the session out. Not earlier:
+        // overlayfs refuses a lower layer on an unbindable mount.
+        Mount.Do(null, plan.SessionDirectory, null, Mount.Flags.Unbindable);
     }
 
     /// <summary>Takes note that a FUSE program has ended while the container ran.</summary>
@@ -69,6 +64,19 @@ internal sealed class Session(ContainerPlan plan)
         {
             // The engine removes it as well; whoever comes second finds nothing.
         }
+    }
+
+    private void MountRootAlone()
+    {
+        Mount.Do(SessionLayout.Layer(plan, 0), FinalTree, null, Mount.Flags.Bind | Mount.Flags.Recursive);
+        _mounted.Add((FinalTree, null, false));
+    }
+
+    private void StackLayers()
+    {
+        CreateBindPoints();
+        PrepareUpper();
+        MountStack();
     }
 
     private void MountLayer(int index)
@@ -127,6 +135,8 @@ internal sealed class Session(ContainerPlan plan)
                 throw new EngineException(ErrorIds.ContainerStartFailed,
                     $"The kernel's overlayfs refused the layers ({new LinuxException("mount", errno).Message}), and "
                     + "fuse-overlayfs is not installed. Install with: apt-get install fuse-overlayfs");
+            StatusChannel.Note($"The kernel's overlayfs refused the layers ({new LinuxException("mount", errno).Message}); "
+                + "fuse-overlayfs is used.");
         }
 
         var fuse = FuseMount.Start(

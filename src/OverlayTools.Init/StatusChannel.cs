@@ -26,6 +26,8 @@ internal static class StatusChannel
 
     public static void Warn(string text) => Send(InitProtocol.Warning, text);
 
+    public static void Note(string text) => Send(InitProtocol.Note, text);
+
     public static void Fail(string errorId, string text) => Send(InitProtocol.Error, errorId, text);
 
     /// <summary>Reports an exception that ends the container, with its id where it has one.</summary>

@@ -23,6 +23,7 @@ public sealed class ContainerProcess : IDisposable
     private readonly ContainerPlan _plan;
     private readonly SafeFileHandle _control;
     private readonly List<string> _warnings = [];
+    private readonly List<string> _notes = [];
     private EngineException? _failure;
     private bool _stopped;
 
@@ -48,15 +49,11 @@ public sealed class ContainerProcess : IDisposable
     /// <summary>Completes when the command has ended and nothing is mounted any more.</summary>
     public Task<ContainerOutcome> Completion { get; private set; } = null!;
 
-    /// <summary>What the user should know, in the order in which it happened.</summary>
-    public IReadOnlyList<string> Warnings
-    {
-        get
-        {
-            lock (_warnings)
-                return [.. _warnings];
-        }
-    }
+    /// <summary>What the user should know, in the order in which it happened; complete with <see cref="Completion"/>.</summary>
+    public IReadOnlyList<string> Warnings => _warnings;
+
+    /// <summary>What only a curious user wants to know; complete with <see cref="Completion"/>.</summary>
+    public IReadOnlyList<string> Notes => _notes;
 
     /// <summary>Starts a container.</summary>
     /// <param name="plan">What to do.</param>
@@ -156,8 +153,10 @@ public sealed class ContainerProcess : IDisposable
                         AdmitToNamespace();
                         break;
                     case [InitProtocol.Warning, var text]:
-                        lock (_warnings)
-                            _warnings.Add(text);
+                        _warnings.Add(text);
+                        break;
+                    case [InitProtocol.Note, var text]:
+                        _notes.Add(text);
                         break;
                     case [InitProtocol.Error, var id, var text]:
                         _failure ??= new EngineException(id, text, target: _plan.Layers[0].Path);

@@ -37,6 +37,9 @@ internal static class InitProtocol
     /// <summary>The command has been started.</summary>
     public const string Started = "started";
 
+    /// <summary>Something follows that only a curious user wants to know.</summary>
+    public const string Note = "note";
+
     /// <summary>A warning for the user follows.</summary>
     public const string Warning = "warning";
 

@@ -112,6 +112,8 @@ public sealed class InvokeContainerWithOverlayCommand : OverlayToolsCommand
             Emit(line);
 
         var outcome = _container.Completion.GetAwaiter().GetResult();
+        foreach (var note in _container.Notes)
+            WriteVerbose(note);
         foreach (var warning in _container.Warnings)
             WriteWarning(warning);
         SetLastExitCode(outcome.ExitCode);
