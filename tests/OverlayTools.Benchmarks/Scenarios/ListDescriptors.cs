@@ -1,6 +1,6 @@
 namespace OverlayTools.Benchmarks.Scenarios;
 
-/// <summary>Listing the objects of an image that has a root file system, a definition, an overlay and a text.</summary>
+/// <summary>Listing the objects of an image that has a definition, a root file system and two overlays.</summary>
 internal static class ListDescriptors
 {
     public static IEnumerable<Scenario> All(Workplace place)
@@ -16,7 +16,8 @@ internal static class ListDescriptors
         place.Session.Run("""
             New-SifImage list.sif root -DefinitionFile list.def
             New-OverlayImage list.sif -SizeBytes 64MB
-            Add-SifPartition list.sif list.def -DataType 1
+            New-OverlayImage second.img -SizeBytes 64MB
+            Add-SifPartition list.sif second.img -FileSystem Ext3 -GroupId 2
             """);
         yield return new Scenario(
             "Get-SifDescriptor, 4 objects",
