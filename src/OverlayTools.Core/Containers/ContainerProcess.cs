@@ -93,6 +93,8 @@ public sealed class ContainerProcess : IDisposable
         for (var i = 0; i < images.Count; i++)
             childEnds.Pass(images[i], InitProtocol.FirstImageDescriptor + i);
 
+        // The command shares the caller's terminal, and expects it as a shell would leave it.
+        var terminal = redirectInput ? null : TerminalMode.ForLines();
         int processId;
         try
         {
@@ -100,6 +102,7 @@ public sealed class ContainerProcess : IDisposable
         }
         catch
         {
+            terminal?.Dispose();
             input?.Dispose();
             foreach (var end in new[] { statusReader, controlWriter, outputReader, errorReader })
                 end.Dispose();
@@ -113,7 +116,7 @@ public sealed class ContainerProcess : IDisposable
             Error = new FileStream(errorReader, FileAccess.Read, bufferSize: 0),
         };
         container.Completion = Task.Factory.StartNew(
-            () => container.Watch(statusReader), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            () => container.Watch(statusReader, terminal), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         return container;
     }
 
@@ -138,8 +141,9 @@ public sealed class ContainerProcess : IDisposable
         Error.Dispose();
     }
 
-    private ContainerOutcome Watch(SafeFileHandle status)
+    private ContainerOutcome Watch(SafeFileHandle status, TerminalMode? terminal)
     {
+        using var restored = terminal;
         var ready = false;
         using (var reader = new StreamReader(new FileStream(status, FileAccess.Read, bufferSize: 0), Encoding.UTF8))
         {
