@@ -78,6 +78,19 @@ internal sealed class Session(ContainerPlan plan)
         Directory.CreateDirectory(target);
         var fuse = LayerMounter.Mount(layer, target, $"{plan.SessionDirectory}/layer{index}.log");
         _mounted.Add((target, fuse, !layer.ReadOnly && layer.Driver is LayerDriver.Fuse2fs or LayerDriver.LoopExt3));
+        if (index > 0 && (layer.Content.Length > 0 || !layer.ReadOnly))
+            RefuseLinks(layer, target);
+    }
+
+    // Whoever made the overlay could otherwise point these at any directory of the host, which root would then write to.
+    private static void RefuseLinks(LayerPlan layer, string target)
+    {
+        foreach (var name in new[] { "upper", "work" })
+        {
+            if (new FileInfo($"{target}/{name}").LinkTarget is not null)
+                throw new EngineException(ErrorIds.OverlayMissingUpper,
+                    $"In the overlay '{layer.Path}', '{name}' is a symbolic link, not a directory.");
+        }
     }
 
     private void CreateBindPoints()
@@ -109,6 +122,22 @@ internal sealed class Session(ContainerPlan plan)
                     $"'{Path.GetFileName(directory)}' of the overlay '{plan.Layers[upper].Path}' cannot be written: "
                     + (errno == Errno.EROFS ? "its file system is read-only." : "it belongs to somebody else.")
                     + " Open it read-only with ':ro', or try -FakeRoot.");
+        }
+
+        RemoveScratch(SessionLayout.Work(plan, upper) + "/work");
+    }
+
+    // Drivers make this directory for themselves alone: left behind by root, say, it would stop an ordinary user from
+    // changing anything. It is empty between runs, and made again.
+    private static void RemoveScratch(string directory)
+    {
+        try
+        {
+            Directory.Delete(directory);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // Absent, or after a crash not empty: the driver clears it.
         }
     }
 

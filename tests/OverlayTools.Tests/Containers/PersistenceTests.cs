@@ -132,4 +132,17 @@ public class PersistenceTests
         Assert.Equal("code 1\nafter\n", output);
         scene.AssertClean("o.img");
     }
+
+    [Fact]
+    public void A_users_overlay_can_be_written_as_root_in_the_container_and_as_the_user_in_turn()
+    {
+        using var scene = new Scene(Who.User);
+        var output = scene.Lines(
+            scene.NewOverlay("o.img"),
+            scene.Invoke("-Overlay o.img -FakeRoot", "echo 1 >/data/a; cat /data/a"),
+            scene.Invoke("-Overlay o.img", "echo 2 >/data/sub/b; cat /data/sub/b"),
+            scene.Invoke("-Overlay o.img:ro", "cat /data/a /data/sub/b"));
+        Assert.Equal(["1", "2", "1", "2"], output);
+        scene.AssertClean("o.img");
+    }
 }
