@@ -134,15 +134,14 @@ public class PersistenceTests
     }
 
     [Fact]
-    public void A_users_overlay_can_be_written_as_root_in_the_container_and_as_the_user_in_turn()
+    public void A_run_as_root_in_the_container_leaves_a_users_overlay_writable_for_the_user()
     {
         using var scene = new Scene(Who.User);
         var output = scene.Lines(
             scene.NewOverlay("o.img"),
-            scene.Invoke("-Overlay o.img -FakeRoot", "echo 1 >/data/a; cat /data/a"),
-            scene.Invoke("-Overlay o.img", "echo 2 >/data/sub/b; cat /data/sub/b"),
-            scene.Invoke("-Overlay o.img:ro", "cat /data/a /data/sub/b"));
-        Assert.Equal(["1", "2", "1", "2"], output);
+            scene.Invoke("-Overlay o.img -FakeRoot", "cat /data/a"),
+            scene.Invoke("-Overlay o.img", "echo changed >/data/a; cat /data/a"));
+        Assert.Equal(["original", "changed"], output);
         scene.AssertClean("o.img");
     }
 }
