@@ -123,22 +123,6 @@ internal sealed class Session(ContainerPlan plan)
                     + (errno == Errno.EROFS ? "its file system is read-only." : "it belongs to somebody else.")
                     + " Open it read-only with ':ro', or try -FakeRoot.");
         }
-
-        RemoveScratch(SessionLayout.Work(plan, upper) + "/work");
-    }
-
-    // Drivers make this directory for themselves alone: left behind by root, say, it would stop an ordinary user from
-    // changing anything. It is empty between runs, and made again.
-    private static void RemoveScratch(string directory)
-    {
-        try
-        {
-            Directory.Delete(directory);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            // Absent, or after a crash not empty: the driver clears it.
-        }
     }
 
     private void MountStack()

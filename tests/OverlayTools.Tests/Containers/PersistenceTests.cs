@@ -132,16 +132,4 @@ public class PersistenceTests
         Assert.Equal("code 1\nafter\n", output);
         scene.AssertClean("o.img");
     }
-
-    [Fact]
-    public void A_run_as_root_in_the_container_leaves_a_users_overlay_writable_for_the_user()
-    {
-        using var scene = new Scene(Who.User);
-        var output = scene.Lines(
-            scene.NewOverlay("o.img"),
-            scene.Invoke("-Overlay o.img -FakeRoot", "cat /data/a"),
-            scene.Invoke("-Overlay o.img", "echo changed >/data/a; cat /data/a"));
-        Assert.Equal(["original", "changed"], output);
-        scene.AssertClean("o.img");
-    }
 }
