@@ -29,6 +29,13 @@ internal static class HostBinds
             return;
         }
 
+        // A link in the image may lead to its root: bound there, the host's directory would hide the whole container.
+        if (PathOf(target) == PathOf(root))
+        {
+            StatusChannel.Warn($"'{bind.Destination}' is the root directory in the container; '{bind.Source}' is not shown there.");
+            return;
+        }
+
         var path = $"/proc/self/fd/{target.DangerousGetHandle()}";
         var errno = Native.Mount.Try(bind.Source, path, null, Native.Mount.Flags.Bind | Native.Mount.Flags.Recursive);
         if (errno != 0)
@@ -49,6 +56,9 @@ internal static class HostBinds
         if (errno != 0 && bind.ReadOnly)
             throw new LinuxException("mount_setattr", errno, bind.Destination);
     }
+
+    private static string? PathOf(SafeFileHandle handle) =>
+        File.ResolveLinkTarget($"/proc/self/fd/{handle.DangerousGetHandle()}", returnFinalTarget: false)?.FullName;
 
     // The image's file, and one line for a user that it does not know.
     private static void MountWithLine(ContainerPlan plan, SafeFileHandle root, string destination, string line, string name)

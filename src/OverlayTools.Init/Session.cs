@@ -86,6 +86,19 @@ internal sealed class Session(ContainerPlan plan)
         Directory.CreateDirectory(target);
         var fuse = LayerMounter.Mount(layer, target, $"{plan.SessionDirectory}/layer{index}.log");
         _mounted.Add((target, fuse, !layer.ReadOnly && layer.Driver is LayerDriver.Fuse2fs or LayerDriver.LoopExt3));
+        if (index > 0 && (layer.Content.Length > 0 || !layer.ReadOnly))
+            RefuseLinks(layer, target);
+    }
+
+    // Whoever made the overlay could otherwise point these at any directory of the host, which root would then write to.
+    private static void RefuseLinks(LayerPlan layer, string target)
+    {
+        foreach (var name in new[] { "upper", "work" })
+        {
+            if (new FileInfo($"{target}/{name}").LinkTarget is not null)
+                throw new EngineException(ErrorIds.OverlayMissingUpper,
+                    $"In the overlay '{layer.Path}', '{name}' is a symbolic link, not a directory.");
+        }
     }
 
     private void CreateBindPoints()

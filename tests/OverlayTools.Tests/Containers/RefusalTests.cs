@@ -46,26 +46,41 @@ public class RefusalTests
         Assert.Equal(expected.Select(id => id + " 255"), output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
     }
 
-    [Theory]
-    [InlineData(Who.User, "")]
-    [InlineData(Who.FakeRoot, "-FakeRoot")]
-    public void An_overlay_made_for_the_other_identity_is_refused_for_writing_and_can_be_read(Who who, string identity)
+    [Fact]
+    public void An_overlay_made_for_root_is_refused_to_the_user_for_writing_and_can_be_read()
     {
-        using var scene = new Scene(who);
-        var other = identity.Length > 0 ? "" : "-FakeRoot";
+        using var scene = new Scene(Who.User);
         string[] commands =
         [
-            $"New-OverlayImage o.img 64MB {other} | Out-Null",
+            "New-OverlayImage o.img 64MB -FakeRoot | Out-Null",
             .. Refused(scene.Invoke("-Overlay o.img", "true")),
             "$Error[0].ErrorDetails.RecommendedAction; $ErrorActionPreference = 'Continue'",
             scene.Invoke("-Overlay o.img:ro", "cat /data/a"),
-            $"Invoke-ContainerWithOverlay c.sif -Overlay o.img {other} -- sh -c 'echo changed >/data/a; cat /data/a'",
+            "Invoke-ContainerWithOverlay c.sif -Overlay o.img -FakeRoot -- sh -c 'echo changed >/data/a; cat /data/a'",
         ];
         var (output, error) = scene.Run(commands);
         Assert.Equal("", error);
         Assert.StartsWith("OverlayOwnerMismatch 255\nRun with", output);
         Assert.EndsWith("\noriginal\nchanged\n", output);
         scene.AssertClean("o.img");
+    }
+
+    [Theory]
+    [InlineData("upper", ":ro")]
+    [InlineData("upper", "")]
+    [InlineData("work", "")]
+    public void A_link_in_place_of_a_layers_directory_leads_root_nowhere(string name, string mode)
+    {
+        using var scene = new Scene(Who.Root);
+        Directory.CreateDirectory(scene["overlay"]);
+        Directory.CreateDirectory(scene["victim"]);
+        Directory.CreateDirectory(scene["overlay/upper"]);
+        if (name == "upper")
+            Directory.Delete(scene["overlay/upper"]);
+        File.CreateSymbolicLink(scene["overlay/" + name], scene["victim"]);
+        var (output, _) = scene.Run(Refused(scene.Invoke("-Overlay overlay" + mode, "echo x >/data/a")));
+        Assert.Equal("OverlayMissingUpper 255\n", output);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(scene["victim"]));
     }
 
     [Fact]
