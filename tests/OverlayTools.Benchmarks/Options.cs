@@ -7,7 +7,7 @@ internal sealed record Options
 {
     public const string Usage = """
         Measures OverlayTools side by side with its peers, and prints medians and ratios.
-          --runs N           of each side, after 2 warm-ups (default 11)
+          --runs N           of each side, after 2 warm-ups (default 21)
           --only WORD        image, list or container
           --apptainer PATH   default: on PATH
           --siftool PATH     default: on PATH
@@ -17,7 +17,7 @@ internal sealed record Options
           --micro            BenchmarkDotNet's benchmarks of the engine instead; further arguments are BenchmarkDotNet's
         """;
 
-    public int Runs { get; private set; } = 11;
+    public int Runs { get; private set; } = 21;
 
     public string? Only { get; private set; }
 

@@ -15,6 +15,8 @@ internal sealed class Session : IDisposable
         state.ImportPSModule([ModuleAssemblies.Manifest]);
         state.ThrowOnRunspaceOpenError = true;
         _runspace = RunspaceFactory.CreateRunspace(state);
+        // As in a console, which makes no thread for each line.
+        _runspace.ThreadOptions = PSThreadOptions.UseCurrentThread;
         _runspace.Open();
         _runspace.SessionStateProxy.Path.SetLocation(location);
     }
