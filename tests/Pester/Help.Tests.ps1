@@ -31,7 +31,11 @@ Describe 'Help of <Cmdlet>' -ForEach $cmdlets {
 
     It 'has examples with code' {
         @($found.examples.example).Count | Should -BeGreaterOrEqual 2
-        $found.examples.example | ForEach-Object { $_.code ?? $_.introduction.Text | Should -Not -BeNullOrEmpty }
+        foreach ($example in $found.examples.example) {
+            $example.title | Should -Match 'Example \d+: \w'
+            "$($example.introduction.Text) $($example.code)" | Should -Match '```powershell\s+\S'
+        }
+        $found.examples | Out-String | Should -Match $Cmdlet
     }
 
     It 'documents every parameter, and none that it does not have' {
@@ -48,7 +52,8 @@ Describe 'Help of <Cmdlet>' -ForEach $cmdlets {
             $parameter.required | Should -Be "$([bool]($attributes | Where-Object Mandatory))".ToLower() -Because "of -$($real.Name)"
             ($parameter.pipelineInput -like 'true*') |
                 Should -Be ([bool]($attributes | Where-Object { $_.ValueFromPipeline -or $_.ValueFromPipelineByPropertyName })) -Because "of -$($real.Name)"
-            $real.ParameterType.Name | Should -BeLike "*$($parameter.type.name -replace '[\[\]]', '?')*" -Because "of -$($real.Name)"
+            $type = [Nullable]::GetUnderlyingType($real.ParameterType) ?? $real.ParameterType
+            $type.Name | Should -BeLike "*$($parameter.type.name -replace '[\[\]]', '?')*" -Because "of -$($real.Name)"
         }
     }
 

@@ -14,7 +14,7 @@ Describe 'Invoke-ContainerWithOverlay' -Skip:($missing.Count -gt 0) {
         # Not below TestDrive: its owner keeps it to himself, and this user's root is another one.
         $folder = Join-Path ([IO.Path]::GetTempPath()) "overlaytools-pester-$PID"
         $root = Join-Path $folder root
-        'bin', 'etc', 'tmp', 'proc', 'sys', 'dev', 'root', 'var' | ForEach-Object { $null = New-Item (Join-Path $root $_) -ItemType Directory -Force }
+        'bin', 'etc', 'tmp', 'proc', 'sys', 'dev', 'root', 'srv' | ForEach-Object { $null = New-Item (Join-Path $root $_) -ItemType Directory -Force }
         Copy-Item (Get-Command busybox).Source (Join-Path $root bin busybox)
         'sh', 'cat', 'ls', 'touch', 'sort', 'id', 'echo' | ForEach-Object { ln -s busybox "$root/bin/$_" }
         Set-Content (Join-Path $root etc passwd) 'root:x:0:0:root:/root:/bin/sh'
@@ -33,14 +33,14 @@ Describe 'Invoke-ContainerWithOverlay' -Skip:($missing.Count -gt 0) {
     }
 
     It 'keeps a change in the overlay and nowhere else' {
-        Invoke-ContainerWithOverlay $image -FakeRoot -Overlay $overlay -- touch /var/kept
+        Invoke-ContainerWithOverlay $image -FakeRoot -Overlay $overlay -- touch /srv/kept
         $LASTEXITCODE | Should -Be 0
-        Invoke-ContainerWithOverlay $image -FakeRoot -Overlay $overlay -- ls /var | Should -Be kept
-        Invoke-ContainerWithOverlay $image -FakeRoot -- ls /var | Should -BeNullOrEmpty
+        Invoke-ContainerWithOverlay $image -FakeRoot -Overlay $overlay -- ls /srv | Should -Be kept
+        Invoke-ContainerWithOverlay $image -FakeRoot -- ls /srv | Should -BeNullOrEmpty
     }
 
     It 'does not write to an overlay that ends in :ro' {
-        Invoke-ContainerWithOverlay $image -FakeRoot -Overlay "${overlay}:ro" -ErrorVariable failure -ErrorAction SilentlyContinue -- touch /var/kept
+        Invoke-ContainerWithOverlay $image -FakeRoot -Overlay "${overlay}:ro" -ErrorVariable failure -ErrorAction SilentlyContinue -- touch /srv/kept
         $LASTEXITCODE | Should -Be 1
         "$failure" | Should -BeLike '*Read-only file system*'
     }
@@ -49,13 +49,13 @@ Describe 'Invoke-ContainerWithOverlay' -Skip:($missing.Count -gt 0) {
         $own = Join-Path $folder own.sif
         Copy-Item $image $own
         $null = New-OverlayImage $own -FakeRoot
-        Invoke-ContainerWithOverlay $own -FakeRoot -Writable -- touch /var/inside
-        Invoke-ContainerWithOverlay $own -FakeRoot -- ls /var | Should -Be inside
+        Invoke-ContainerWithOverlay $own -FakeRoot -Writable -- touch /srv/inside
+        Invoke-ContainerWithOverlay $own -FakeRoot -- ls /srv | Should -Be inside
     }
 
     It 'forgets what -WritableTmpfs let happen' {
-        Invoke-ContainerWithOverlay $image -FakeRoot -WritableTmpfs -- sh -c 'touch /var/gone && ls /var' | Should -Be gone
-        Invoke-ContainerWithOverlay $image -FakeRoot -- ls /var | Should -BeNullOrEmpty
+        Invoke-ContainerWithOverlay $image -FakeRoot -WritableTmpfs -- sh -c 'touch /srv/gone && ls /srv' | Should -Be gone
+        Invoke-ContainerWithOverlay $image -FakeRoot -- ls /srv | Should -BeNullOrEmpty
     }
 
     It 'passes the pipeline to standard input' {
@@ -89,7 +89,7 @@ Describe 'Invoke-ContainerWithOverlay' -Skip:($missing.Count -gt 0) {
     It 'leaves an overlay that e2fsck finds clean' {
         $env:PATH += ':/usr/sbin:/sbin'
         if (-not (Get-Command e2fsck -ErrorAction Ignore)) { Set-ItResult -Skipped -Because 'it needs e2fsck' }
-        Invoke-ContainerWithOverlay $image -FakeRoot -Overlay $overlay -- sh -c 'echo text > /var/file'
+        Invoke-ContainerWithOverlay $image -FakeRoot -Overlay $overlay -- sh -c 'echo text > /srv/file'
         $report = e2fsck -fn $overlay 2>&1 | Out-String
         $LASTEXITCODE | Should -Be 0 -Because $report
         $report | Should -Not -Match 'Fix\?'

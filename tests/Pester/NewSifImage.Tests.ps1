@@ -55,9 +55,11 @@ Describe 'New-SifImage' {
         @{ Name = 'without a source'; Arguments = @{ Source = '/no/such' } }
         @{ Name = 'without the definition'; Arguments = @{ DefinitionFile = '/no/such' } }
     ) {
-        { New-SifImage $image @(if (-not $Arguments.Source) { $root }) @Arguments -ErrorAction Stop } |
+        $all = @{ Path = $image; Source = $root }
+        $Arguments.GetEnumerator() | ForEach-Object { $all[$_.Key] = $_.Value }
+        { New-SifImage @all -ErrorAction Stop } |
             Should -Throw -ErrorId 'OverlayFileNotFound,OverlayTools.Commands.NewSifImageCommand'
-        (Get-ChildItem $folder -Force).Name | Should -Be my.def, root
+        (Get-ChildItem $folder -Force).Name | Sort-Object | Should -Be my.def, root
     }
 
     It 'makes nothing with -WhatIf' {

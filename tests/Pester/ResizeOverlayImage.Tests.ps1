@@ -35,7 +35,7 @@ Describe 'Resize-OverlayImage' {
     It 'takes files and wildcards' {
         $null = New-OverlayImage (Join-Path $folder second.img)
         Get-ChildItem $folder | Resize-OverlayImage -SizeBytes 72MB
-        (Get-ChildItem $folder).Length | Sort-Object -Unique | Should -Be 72MB
+        (Get-ChildItem $folder).ForEach({ $_.Length }) | Should -Be 72MB, 72MB
         (Resize-OverlayImage (Join-Path $folder *.img) 80MB -PassThru).Count | Should -Be 2
     }
 

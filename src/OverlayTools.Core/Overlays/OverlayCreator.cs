@@ -17,7 +17,12 @@ public static class OverlayCreator
         // A named pipe would otherwise wait for its writer.
         using var file = Open.TryFile(path, Open.ReadOnly | Open.NonBlock, 0, out var errno);
         if (file is null)
-            return errno is Errno.ENOENT or Errno.ENOTDIR or Errno.ENXIO ? false : throw new LinuxException("open", errno, path);
+        {
+            return errno is Errno.ENOENT or Errno.ENOTDIR or Errno.ENXIO
+                ? false
+                : throw new LinuxException("open", errno, path);
+        }
+
         if (Statx.Of(file, path).FileType != Statx.RegularFile)
             return false;
         Span<byte> start = stackalloc byte[64];

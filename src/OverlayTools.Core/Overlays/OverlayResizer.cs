@@ -29,7 +29,8 @@ public static class OverlayResizer
 
         using var file = Open.File(path, Open.ReadWrite | Open.NonBlock);
         if (Statx.Of(file, path).FileType != Statx.RegularFile)
-            throw new EngineException(ErrorIds.OverlayNotExt3, $"'{path}' is not a regular file.", "Name an overlay image.", path);
+            throw new EngineException(ErrorIds.OverlayNotExt3, $"'{path}' is not a regular file.",
+                "Name an overlay image.", path);
         RangeLock.Acquire(file, path, exclusive: true, 0, 0);
         var window = new FileWindow(file);
         ExtResizer.Grow(window, sizeBytes, progress, token);
