@@ -49,6 +49,8 @@ internal sealed class Session(ContainerPlan plan)
         for (var i = _mounted.Count - 1; i >= 0; i--)
         {
             var (target, fuse, written) = _mounted[i];
+            if (plan.Stack.Upper is { } upper && target == SessionLayout.Layer(plan, upper))
+                RemoveScratch(SessionLayout.Work(plan, upper));
             if (written)
                 TrySync(target);
             UnmountPatiently(target);
@@ -168,6 +170,21 @@ internal sealed class Session(ContainerPlan plan)
         }
 
         _ = Unmount.Detach(target);
+    }
+
+    // The scratch directory of the stacking driver belongs to who ran it: left behind, it would keep another identity
+    // from writing to the overlay. The driver makes a new one each time.
+    private static void RemoveScratch(string work)
+    {
+        try
+        {
+            foreach (var scratch in new[] { "work", "index" }.Select(name => $"{work}/{name}").Where(Directory.Exists))
+                Directory.Delete(scratch, recursive: true);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            StatusChannel.Note($"The overlay's scratch directory stays: {error.Message}");
+        }
     }
 
     private static void TrySync(string target)

@@ -145,6 +145,7 @@ public sealed class ContainerProcess : IDisposable
     {
         using var restored = terminal;
         var ready = false;
+        var orderly = false;
         using (var reader = new StreamReader(new FileStream(status, FileAccess.Read, bufferSize: 0), Encoding.UTF8))
         {
             while (reader.ReadLine() is { } line)
@@ -165,6 +166,9 @@ public sealed class ContainerProcess : IDisposable
                     case [InitProtocol.Error, var id, var text]:
                         _failure ??= new EngineException(id, text, target: _plan.Layers[0].Path);
                         break;
+                    case [InitProtocol.Ended, ..]:
+                        orderly = true;
+                        break;
                     default:
                         break;
                 }
@@ -172,6 +176,13 @@ public sealed class ContainerProcess : IDisposable
         }
 
         var ended = Processes.Wait(ProcessId, block: true);
+        if (ready && !orderly)
+        {
+            Leftovers.Kill(_plan.SessionDirectory);
+            _failure ??= new EngineException(ErrorIds.HelperFailed, "The process that supervises the container was killed.",
+                "Check a writable overlay with 'e2fsck -f' before you use it again.", _plan.Layers[0].Path);
+        }
+
         RemoveSession();
         if (!ready)
             _failure ??= NoNamespace();

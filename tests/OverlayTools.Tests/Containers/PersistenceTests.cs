@@ -48,6 +48,18 @@ public class PersistenceTests
         Assert.Equal("changed\n", File.ReadAllText(scene["overlay/upper/data/a"]));
     }
 
+    [Fact]
+    public void A_run_as_fake_root_leaves_the_overlay_writable_for_its_owner()
+    {
+        using var scene = new Scene(Who.User);
+        var output = scene.Lines(
+            scene.NewOverlay("o.img"),
+            scene.Invoke("-FakeRoot -Overlay o.img", "true"),
+            scene.Invoke("-Overlay o.img", "echo mine > /data/new; cat /data/new"));
+        Assert.Equal("mine", output[^1]);
+        scene.AssertClean("o.img");
+    }
+
     [Theory]
     [InlineData(Who.Root)]
     [InlineData(Who.User)]
