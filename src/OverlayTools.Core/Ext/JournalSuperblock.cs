@@ -60,6 +60,10 @@ internal sealed class JournalSuperblock
         private set => value.TryWriteBytes(_raw.AsSpan(0x30, 16), bigEndian: true, out _);
     }
 
+    /// <summary>Whether a superblock of version 1 has something in the fields of version 2.</summary>
+    public bool HasLeftovers =>
+        BlockType == Version1 && (_raw.AsSpan(0x24, 12).ContainsAnyExcept((byte)0) || U32(0x40) != 0);
+
     /// <summary>The superblock of an empty journal.</summary>
     public static JournalSuperblock Create(int blockSize, uint blocks, Guid uuid)
     {
