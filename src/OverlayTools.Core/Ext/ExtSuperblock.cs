@@ -123,6 +123,9 @@ public sealed class ExtSuperblock
     /// (<c>s_reserved_gdt_blocks</c>).</summary>
     public ushort ReservedGdtBlocks { get => U16(0xCE); internal set => U16(0xCE, value); }
 
+    /// <summary>The identity of a journal on another device (<c>s_journal_uuid</c>).</summary>
+    internal Guid JournalUuid => new(_raw.AsSpan(0xD0, 16), bigEndian: true);
+
     /// <summary><c>s_journal_inum</c>.</summary>
     internal uint JournalInode { get => U32(0xE0); set => U32(0xE0, value); }
 

@@ -9,31 +9,38 @@ internal static class BitmapPass
     {
         var geometry = state.Geometry;
         var bitmap = new byte[geometry.BlockSize];
-        var found = new byte[geometry.BlockSize];
         Span<byte> buffer = stackalloc byte[GroupDescriptor.Size];
         for (var group = 0u; group < geometry.GroupCount; group++)
         {
             state.Report("Checking bitmaps", group, geometry.GroupCount, "groups");
             var descriptor = state.FileSystem.ReadGroup(group, buffer);
+            var (blocks, inodes, directories) = Count(state, group, out var blockBitmap, out var inodeBitmap);
             state.ReadBlock(descriptor.BlockBitmap, bitmap);
-            found.AsSpan().Clear();
-            state.Claims.OfGroup(group)?.CopyTo(found, 0);
-            var freeBlocks = Compare(state, ExtFindingId.BlockBitmap, group, bitmap, found, geometry.BlocksIn(group));
-
+            Compare(state, ExtFindingId.BlockBitmap, group, bitmap, blockBitmap);
             state.ReadBlock(descriptor.InodeBitmap, bitmap);
-            var directories = FillInodes(state, group, found);
-            var freeInodes = Compare(state, ExtFindingId.InodeBitmap, group, bitmap, found, geometry.InodesPerGroup);
-            if (freeBlocks != descriptor.FreeBlocksCount || freeInodes != descriptor.FreeInodesCount
+            Compare(state, ExtFindingId.InodeBitmap, group, bitmap, inodeBitmap);
+            if (blocks != descriptor.FreeBlocksCount || inodes != descriptor.FreeInodesCount
                 || directories != descriptor.UsedDirsCount)
                 state.Error(ExtFindingId.DescriptorCount,
                     $"It counts {descriptor.FreeBlocksCount} free blocks, {descriptor.FreeInodesCount} free inodes and "
-                    + $"{descriptor.UsedDirsCount} directories; there are {freeBlocks}, {freeInodes} and {directories}.", group: group);
+                    + $"{descriptor.UsedDirsCount} directories; there are {blocks}, {inodes} and {directories}.", group: group);
         }
+    }
+
+    /// <summary>The free blocks, free inodes and directories of a group, and the bitmaps as they should be.</summary>
+    public static (uint Blocks, uint Inodes, uint Directories) Count(
+        CheckState state, uint group, out byte[] blockBitmap, out byte[] inodeBitmap)
+    {
+        var geometry = state.Geometry;
+        blockBitmap = new byte[geometry.BlockSize];
+        inodeBitmap = new byte[geometry.BlockSize];
+        state.Claims.OfGroup(group)?.CopyTo(blockBitmap, 0);
+        var directories = FillInodes(state, group, inodeBitmap);
+        return (Close(blockBitmap, geometry.BlocksIn(group)), Close(inodeBitmap, geometry.InodesPerGroup), directories);
     }
 
     private static uint FillInodes(CheckState state, uint group, byte[] found)
     {
-        found.AsSpan().Clear();
         if (!state.Inodes.HasAny(group))
             return 0;
         var directories = 0u;
@@ -51,16 +58,18 @@ internal static class BitmapPass
         return directories;
     }
 
-    /// <summary>Compares, and counts the free ones.</summary>
-    private static uint Compare(CheckState state, ExtFindingId id, uint group, byte[] bitmap, byte[] found, uint count)
+    /// <summary>Sets the bits beyond the last, and counts the clear ones.</summary>
+    private static uint Close(byte[] found, uint count)
     {
-        ExtBitmap.Fill(found, count, (uint)found.Length * 8, value: true);
-        var free = (uint)found.Length * 8;
-        foreach (var bits in found)
-            free -= (uint)BitOperations.PopCount(bits);
-        if (bitmap.AsSpan().SequenceEqual(found))
-            return free;
+        var all = (uint)found.Length * 8;
+        ExtBitmap.Fill(found, count, all, value: true);
+        return all - (uint)found.Sum(bits => BitOperations.PopCount(bits));
+    }
 
+    private static void Compare(CheckState state, ExtFindingId id, uint group, byte[] bitmap, byte[] found)
+    {
+        if (bitmap.AsSpan().SequenceEqual(found))
+            return;
         int unmarked = 0, leftover = 0;
         for (var i = 0; i < found.Length; i++)
         {
@@ -69,6 +78,5 @@ internal static class BitmapPass
         }
 
         state.Error(id, $"{unmarked} in use are marked as free, {leftover} free ones as in use.", group: group);
-        return free;
     }
 }

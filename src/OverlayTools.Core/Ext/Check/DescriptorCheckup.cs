@@ -19,8 +19,10 @@ internal static class DescriptorCheckup
             freeBlocks += descriptor.FreeBlocksCount;
             freeInodes += descriptor.FreeInodesCount;
             usable &= CheckPlaces(state, group, descriptor);
-            if ((descriptor.Flags & GroupDescriptor.Uninitialised) != 0 || descriptor.UnusedInodes != 0)
+            if ((descriptor.Flags & GroupDescriptor.Uninitialised) != 0)
                 state.Error(ExtFindingId.DescriptorInvalid, "It is marked as not initialised, which ext3 does not know.", group: group);
+            if (descriptor.UnusedInodes != 0)
+                state.Warn(ExtFindingId.DescriptorInvalid, "It counts inodes that were never used, which ext3 does not do.", group: group);
         }
 
         if (freeBlocks != state.Superblock.FreeBlocksCount || freeInodes != state.Superblock.FreeInodesCount)

@@ -40,6 +40,29 @@ public static class ExtChecker
         return new ExtCheckResult(findings, state.ErrorCount, state.WarningCount, transactions);
     }
 
+    /// <summary>Makes bitmaps and counts right where nothing else is wrong, in one transaction of the image's own
+    /// journal.</summary>
+    /// <returns>Blocks that were changed; 0 when there was nothing to do, or something that this cannot
+    /// repair.</returns>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayDirtyJournal"/> before the journal was replayed, or
+    /// as <see cref="Check"/>.</exception>
+    public static int RepairCounts(
+        Window window, IProgress<EngineProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        var fileSystem = ExtFileSystem.Open(window);
+        RequireKnown(fileSystem.Superblock);
+        var state = new CheckState(fileSystem, progress, cancellation);
+        Run(state);
+        if (!CountRepair.CanRepair(new ExtCheckResult(state.Findings, state.ErrorCount, state.WarningCount, 0)))
+            return 0;
+        var journal = JournalTransaction.Open(fileSystem);
+        var changed = CountRepair.Plan(state);
+        if (!journal.Fits(changed.Count))
+            return 0;
+        journal.Commit(changed);
+        return changed.Count;
+    }
+
     private static void Run(CheckState state)
     {
         try

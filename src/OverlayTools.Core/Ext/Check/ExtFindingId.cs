@@ -39,7 +39,7 @@ public enum ExtFindingId
     /// <summary>The journal recorded an error.</summary>
     JournalAborted,
 
-    /// <summary>The journal's form is one of ext4 and was not looked at.</summary>
+    /// <summary>The journal is of a form that ext3 does not have.</summary>
     JournalUnknown,
 
     /// <summary>Inodes wait to be deleted, as after a crash.</summary>

@@ -12,6 +12,12 @@ internal static class JournalCheckup
             return;
         }
 
+        if (state.Superblock.JournalUuid != Guid.Empty)
+        {
+            state.Error(ExtFindingId.JournalInvalid, "The superblock says that the journal is on another device.");
+            return;
+        }
+
         if (state.Superblock.JournalInode == 0)
         {
             state.Error(ExtFindingId.JournalInvalid, "The superblock says that there is a journal, and names none.");
@@ -27,7 +33,7 @@ internal static class JournalCheckup
                 state.Error(ExtFindingId.JournalDataUnmarked,
                     "The journal holds something, but the file system is not marked as in need of it.");
             if (log.Superblock.Errno != 0)
-                state.Warn(ExtFindingId.JournalAborted, "The journal recorded an error.");
+                state.Error(ExtFindingId.JournalAborted, "The journal recorded an error.");
         }
         catch (EngineException error) when (error.ErrorId == ErrorIds.OverlayCorrupt)
         {
@@ -35,7 +41,7 @@ internal static class JournalCheckup
         }
         catch (EngineException error) when (error.ErrorId == ErrorIds.OverlayFeatureUnsupported)
         {
-            state.Warn(ExtFindingId.JournalUnknown, error.Message, state.Superblock.JournalInode);
+            state.Error(ExtFindingId.JournalUnknown, error.Message, state.Superblock.JournalInode);
         }
     }
 }
