@@ -46,6 +46,8 @@ internal sealed class JournalLog
             throw ExtCorrupt.Because($"the journal, inode {number}, is no file of a possible length.");
 
         var map = new BlockMap(fileSystem, inode, number);
+        if (map.Find(0) == 0 || map.Find(length - 1) == 0)
+            throw ExtCorrupt.Because($"the journal, inode {number}, lacks a block.");
         var offset = geometry.OffsetOf(map.Find(0));
         var raw = new byte[JournalSuperblock.Size];
         fileSystem.Window.Read(offset, raw);
