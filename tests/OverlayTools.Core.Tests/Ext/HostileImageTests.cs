@@ -30,14 +30,14 @@ public sealed class HostileImageTests(ITestOutputHelper output)
         var dirty = File.ReadAllBytes(image.Path);
         var rich = File.ReadAllBytes(Ext3Image.MadeByMke2fs(directory, 8 * MiB, "-d", RichImages.Tree(directory, 300) + "/upper/many").Path);
         byte[][] pristine = [clean, dirty, rich];
-        var interesting = pristine.Select(Interesting).ToArray();
+        var places = pristine.Select(Places).ToArray();
         var outcomes = new Dictionary<string, int>();
         for (var seed = start; seed < start + s_mutations; seed++)
         {
             var which = (seed & int.MaxValue) % pristine.Length;
             var random = new Random(seed);
             var window = new MutatedWindow(pristine[which]);
-            Mutate(window, interesting[which], random);
+            Mutate(window, places[which], random);
             var before = GC.GetAllocatedBytesForCurrentThread();
             var clock = Stopwatch.StartNew();
             var outcome = Outcome(window, seed);
@@ -105,12 +105,12 @@ public sealed class HostileImageTests(ITestOutputHelper output)
         }
     }
 
-    // Half of the changes hit what is not zero: metadata, mostly.
-    private static void Mutate(MutatedWindow window, List<int> interesting, Random random)
+    private static void Mutate(MutatedWindow window, List<(int Start, int Length)> places, Random random)
     {
-        for (var i = 0; i <= random.Next(12); i++)
+        for (var i = 0; i <= random.Next(6); i++)
         {
-            var at = interesting[random.Next(interesting.Count)];
+            var (start, length) = places[random.Next(places.Count)];
+            var at = start + random.Next(length);
             var value = random.Next(5) switch
             {
                 0 => 0u,
@@ -122,22 +122,36 @@ public sealed class HostileImageTests(ITestOutputHelper output)
             if (random.Next(2) == 0)
                 window.Patch[at] = (byte)value;
             else
-                BitConverter.GetBytes(value).CopyTo(window.Patch.AsSpan(Math.Min(at & ~3, window.Patch.Length - 4)));
+                BitConverter.GetBytes(value).CopyTo(window.Patch.AsSpan(at & ~3));
         }
     }
 
-    private static List<int> Interesting(byte[] image)
+    // Where the structures are; what files hold says nothing to the reader.
+    private static List<(int Start, int Length)> Places(byte[] image)
     {
-        var found = new List<int>();
-        for (var at = 1024; at < image.Length; at++)
+        var fileSystem = ExtFileSystem.Open(new MutatedWindow(image));
+        var geometry = fileSystem.Geometry;
+        var journal = (int)geometry.OffsetOf(fileSystem.ReadInode(8).Pointer(0));
+        List<(int, int)> places = [(1024, 0x110), (2048, 32), (journal, 0x50)];
+        places.AddRange(Enumerable.Range(1, 10).Select(block => (journal + block * geometry.BlockSize, 64)));
+        for (var number = 1u; number <= geometry.InodesCount; number++)
         {
-            // The superblock and descriptors more often than the rest.
-            if (image[at] != 0 && (at < 4096 || at % 13 == 0))
-                found.Add(at);
+            var inode = fileSystem.ReadInode(number);
+            if (inode.Mode == 0)
+                continue;
+            places.Add(((int)fileSystem.OffsetOfInode(number), 0xA0));
+            if (inode.AttributeBlock != 0)
+                places.Add(((int)geometry.OffsetOf(inode.AttributeBlock), 128));
+            if (inode.FileType is not (ExtFileType.Directory or ExtFileType.RegularFile))
+                continue;
+            for (var slot = inode.FileType == ExtFileType.Directory ? 0 : ExtInode.DirectCount; slot < ExtInode.PointerCount; slot++)
+            {
+                if (inode.Pointer(slot) != 0)
+                    places.Add(((int)geometry.OffsetOf(inode.Pointer(slot)), geometry.BlockSize));
+            }
         }
 
-        found.AddRange(Enumerable.Range(0, 40).SelectMany(_ => Enumerable.Range(1024, 300)));
-        return found;
+        return places;
     }
 
     private sealed class MutatedWindow(byte[] pristine) : Window
