@@ -33,7 +33,7 @@ internal static class BindPoints
             if (!exists)
                 continue;
 
-            using var entry = RootedPath.TryOpen(root, "/" + string.Join('/', resolved), Open.PathOnly | Open.NoFollow, out var errno);
+            using var entry = Openat2.TryInRoot(root, "/" + string.Join('/', resolved), Open.PathOnly | Open.NoFollow, out var errno);
             if (entry is null)
             {
                 if (errno != Errno.ENOENT)
@@ -42,7 +42,7 @@ internal static class BindPoints
                 continue;
             }
 
-            if (RootedPath.LinkTarget(entry) is not { } target)
+            if (Readlinkat.TargetOf(entry) is not { } target)
                 continue;
             if (++links > MostLinks)
                 return null;

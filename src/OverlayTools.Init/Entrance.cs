@@ -16,6 +16,8 @@ internal static class Entrance
     {
         try
         {
+            // Without its supervisor the command would run on with nobody to unmount its layers.
+            Privileges.DieWithParent(Processes.Kill);
             var plan = PlanFile.Read();
             Namespaces.UnshareMounts();
             Mount.Do(null, "/", null, Mount.Flags.Slave | Mount.Flags.Recursive);

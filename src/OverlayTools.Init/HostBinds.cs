@@ -21,11 +21,18 @@ internal static class HostBinds
 
     private static void MountOne(SafeFileHandle root, BindPlan bind)
     {
-        using var target = RootedPath.TryOpen(root, bind.Destination, Open.PathOnly, out _);
+        using var target = Openat2.TryInRoot(root, bind.Destination, Open.PathOnly, out _);
         if (target is null)
         {
             if (!bind.Quiet)
                 StatusChannel.Warn($"'{bind.Destination}' does not exist in the container; '{bind.Source}' is not shown there.");
+            return;
+        }
+
+        // A link in the image may lead to its root: bound there, the host's directory would hide the whole container.
+        if (PathOf(target) == PathOf(root))
+        {
+            StatusChannel.Warn($"'{bind.Destination}' is the root directory in the container; '{bind.Source}' is not shown there.");
             return;
         }
 
@@ -39,7 +46,7 @@ internal static class HostBinds
         }
 
         // The handle names what is below the new mount; opened again, the path leads to the mount itself.
-        using var mounted = RootedPath.TryOpen(root, bind.Destination, Open.PathOnly, out errno);
+        using var mounted = Openat2.TryInRoot(root, bind.Destination, Open.PathOnly, out errno);
         if (mounted is null)
             throw new LinuxException("openat2", errno, bind.Destination);
         var attributes = MountAttributes.NoSetUserId
@@ -50,10 +57,13 @@ internal static class HostBinds
             throw new LinuxException("mount_setattr", errno, bind.Destination);
     }
 
+    private static string? PathOf(SafeFileHandle handle) =>
+        File.ResolveLinkTarget($"/proc/self/fd/{handle.DangerousGetHandle()}", returnFinalTarget: false)?.FullName;
+
     // The image's file, and one line for a user that it does not know.
     private static void MountWithLine(ContainerPlan plan, SafeFileHandle root, string destination, string line, string name)
     {
-        using var file = RootedPath.TryOpen(root, destination, Open.ReadOnly, out _);
+        using var file = Openat2.TryInRoot(root, destination, Open.ReadOnly, out _);
         if (file is null)
             return;
 

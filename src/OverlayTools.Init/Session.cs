@@ -49,6 +49,8 @@ internal sealed class Session(ContainerPlan plan)
         for (var i = _mounted.Count - 1; i >= 0; i--)
         {
             var (target, fuse, written) = _mounted[i];
+            if (plan.Stack.Upper is { } upper && target == SessionLayout.Layer(plan, upper))
+                RemoveScratch(SessionLayout.Work(plan, upper));
             if (written)
                 TrySync(target);
             UnmountPatiently(target);
@@ -86,6 +88,19 @@ internal sealed class Session(ContainerPlan plan)
         Directory.CreateDirectory(target);
         var fuse = LayerMounter.Mount(layer, target, $"{plan.SessionDirectory}/layer{index}.log");
         _mounted.Add((target, fuse, !layer.ReadOnly && layer.Driver is LayerDriver.Fuse2fs or LayerDriver.LoopExt3));
+        if (index > 0 && (layer.Content.Length > 0 || !layer.ReadOnly))
+            RefuseLinks(layer, target);
+    }
+
+    // Whoever made the overlay could otherwise point these at any directory of the host, which root would then write to.
+    private static void RefuseLinks(LayerPlan layer, string target)
+    {
+        foreach (var name in new[] { "upper", "work" })
+        {
+            if (new FileInfo($"{target}/{name}").LinkTarget is not null)
+                throw new EngineException(ErrorIds.OverlayMissingUpper,
+                    $"In the overlay '{layer.Path}', '{name}' is a symbolic link, not a directory.");
+        }
     }
 
     private void CreateBindPoints()
@@ -155,6 +170,21 @@ internal sealed class Session(ContainerPlan plan)
         }
 
         _ = Unmount.Detach(target);
+    }
+
+    // The scratch directory of the stacking driver belongs to who ran it: left behind, it would keep another identity
+    // from writing to the overlay. The driver makes a new one each time.
+    private static void RemoveScratch(string work)
+    {
+        try
+        {
+            foreach (var scratch in new[] { "work", "index" }.Select(name => $"{work}/{name}").Where(Directory.Exists))
+                Directory.Delete(scratch, recursive: true);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            StatusChannel.Note($"The overlay's scratch directory stays: {error.Message}");
+        }
     }
 
     private static void TrySync(string target)

@@ -122,7 +122,7 @@ public static class ContainerPlanner
         var lowers = Enumerable.Range(0, layers.Count).Where(index => index != upper).ToList();
         return new StackPlan
         {
-            Driver = ChooseDriver(layers, upper, identity),
+            Driver = ChooseDriver(layers, identity),
             Lowers = lowers,
             Upper = upper < 0 ? null : upper,
             KernelOptions = identity.InUserNamespace ? "userxattr" : string.Empty,
@@ -134,13 +134,14 @@ public static class ContainerPlanner
     // The kernel's overlayfs is faster and, with userxattr, marks replaced directories properly. But it does not take an
     // upper on fuse2fs, does not read the whiteouts that fuse-overlayfs leaves there (files named .wh.NAME), and keeps
     // files of unmapped owners unwritable, which is every file of an image to a user without subordinate ids.
-    private static StackDriver ChooseDriver(List<LayerPlan> layers, int upper, IdentityPlan identity)
+    private static StackDriver ChooseDriver(List<LayerPlan> layers, IdentityPlan identity)
     {
         if (!identity.InUserNamespace)
             return StackDriver.Kernel;
         if (layers.Skip(1).Any(layer => layer.Driver == LayerDriver.Fuse2fs))
             return StackDriver.Fuse;
-        return upper < 0 || identity.MapsManyIds || layers[0].Driver == LayerDriver.Bind
+        // What one driver wrote the same driver reads: an overlay that is read-only now was writable before.
+        return layers.Count == 1 || identity.MapsManyIds || layers[0].Driver == LayerDriver.Bind
             ? StackDriver.Kernel
             : StackDriver.Fuse;
     }

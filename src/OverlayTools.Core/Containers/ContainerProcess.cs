@@ -93,6 +93,8 @@ public sealed class ContainerProcess : IDisposable
         for (var i = 0; i < images.Count; i++)
             childEnds.Pass(images[i], InitProtocol.FirstImageDescriptor + i);
 
+        // The command shares the caller's terminal, and expects it as a shell would leave it.
+        var terminal = redirectInput ? null : TerminalMode.ForLines();
         int processId;
         try
         {
@@ -100,6 +102,7 @@ public sealed class ContainerProcess : IDisposable
         }
         catch
         {
+            terminal?.Dispose();
             input?.Dispose();
             foreach (var end in new[] { statusReader, controlWriter, outputReader, errorReader })
                 end.Dispose();
@@ -113,7 +116,7 @@ public sealed class ContainerProcess : IDisposable
             Error = new FileStream(errorReader, FileAccess.Read, bufferSize: 0),
         };
         container.Completion = Task.Factory.StartNew(
-            () => container.Watch(statusReader), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            () => container.Watch(statusReader, terminal), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         return container;
     }
 
@@ -138,9 +141,11 @@ public sealed class ContainerProcess : IDisposable
         Error.Dispose();
     }
 
-    private ContainerOutcome Watch(SafeFileHandle status)
+    private ContainerOutcome Watch(SafeFileHandle status, TerminalMode? terminal)
     {
+        using var restored = terminal;
         var ready = false;
+        var orderly = false;
         using (var reader = new StreamReader(new FileStream(status, FileAccess.Read, bufferSize: 0), Encoding.UTF8))
         {
             while (reader.ReadLine() is { } line)
@@ -161,6 +166,9 @@ public sealed class ContainerProcess : IDisposable
                     case [InitProtocol.Error, var id, var text]:
                         _failure ??= new EngineException(id, text, target: _plan.Layers[0].Path);
                         break;
+                    case [InitProtocol.Ended, ..]:
+                        orderly = true;
+                        break;
                     default:
                         break;
                 }
@@ -168,6 +176,13 @@ public sealed class ContainerProcess : IDisposable
         }
 
         var ended = Processes.Wait(ProcessId, block: true);
+        if (ready && !orderly)
+        {
+            Leftovers.Kill(_plan.SessionDirectory);
+            _failure ??= new EngineException(ErrorIds.HelperFailed, "The process that supervises the container was killed.",
+                "Check a writable overlay with 'e2fsck -f' before you use it again.", _plan.Layers[0].Path);
+        }
+
         RemoveSession();
         if (!ready)
             _failure ??= NoNamespace();

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using OverlayTools.Native;
 
 namespace OverlayTools.Containers;
 
@@ -44,6 +45,8 @@ internal static class SquashfsPacker
 
         _ = output.Result;
         var complaints = error.Result.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        if (process.ExitCode != 0 && complaints.Any(line => line.Contains("No space left on device", StringComparison.Ordinal)))
+            throw new LinuxException("write", Errno.ENOSPC, target);
         if (process.ExitCode != 0)
             throw new EngineException(ErrorIds.HelperFailed, $"mksquashfs failed: {string.Join(' ', complaints)}",
                 "Check that the directory is readable and the disk has room.", build.Source);

@@ -18,7 +18,9 @@ public sealed class ExtFormatter
     private readonly ExtTime _now;
     private readonly IProgress<EngineProgress>? _progress;
     private readonly CancellationToken _cancellation;
-    private readonly byte[] _buffer = new byte[1 << 20];
+    // Below the size (85,000 bytes) at which .NET puts an array where only a full collection frees it: in a session that
+    // makes images, those collections took longer than the formatting.
+    private readonly byte[] _buffer = new byte[1 << 16];
     private ExtInode _journal = new(ExtInode.OldSize);
     private long _bytesDone;
     private long _bytesTotal;
@@ -289,8 +291,9 @@ public sealed class ExtFormatter
         }
 
         WriteBitmaps(0);
-        var reserve = new ResizeTable(_geometry).PrimaryBlocks();
-        _window.Write(_geometry.OffsetOf(_geometry.FirstDataBlock + 1), (byte[])[.. descriptors, .. reserve]);
+        var table = _geometry.OffsetOf(_geometry.FirstDataBlock + 1);
+        _window.Write(table, descriptors);
+        _window.Write(table + descriptors.Length, new ResizeTable(_geometry).PrimaryBlocks());
         // Last, so that a file system that was not finished is not taken for one.
         _window.Write(ExtSuperblock.Size, superblock.Raw);
     }

@@ -5,7 +5,7 @@ namespace OverlayTools.Ext;
 /// <summary>Writes inodes in ascending order, many to a write.</summary>
 internal sealed class InodeTableWriter(ExtGeometry geometry, Window window)
 {
-    private const int Chunk = 256 * 1024;
+    private const int Chunk = 64 * 1024;
 
     private readonly byte[] _buffer = new byte[Chunk];
     private long _start;

@@ -42,6 +42,10 @@ public sealed class AtomicFile : IDisposable
         if (Directory.Exists(target))
             throw new EngineException(ErrorIds.OverlayAlreadyExists, $"'{target}' is a directory.",
                 "Name a file that does not exist yet.", target);
+        // Replacing a device node would not write to the device, but take its name away.
+        if (existing.Exists && !IsRegularOrLink(target))
+            throw new EngineException(ErrorIds.OverlayAlreadyExists, $"'{target}' is not a regular file.",
+                "Name a file that does not exist yet.", target);
         if (!force && (existing.Exists || existing.LinkTarget is not null))
             throw AlreadyExists(target);
 
@@ -86,6 +90,12 @@ public sealed class AtomicFile : IDisposable
         Handle.Dispose();
         if (!_committed)
             File.Delete(_temporary);
+    }
+
+    private static bool IsRegularOrLink(string path)
+    {
+        using var handle = Open.File(path, Open.PathOnly | Open.NoFollow);
+        return Statx.Of(handle, path).FileType is Statx.RegularFile or Statx.SymbolicLink;
     }
 
     private static EngineException AlreadyExists(string target) =>

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using System.Text;
 using Microsoft.Win32.SafeHandles;
 
 namespace OverlayTools.Native;
@@ -10,6 +11,7 @@ internal static partial class Openat2
     private const ulong NoMagicLinks = 0x02;
     private const ulong NoSymlinks = 0x04;
     private const ulong StayBeneath = 0x08;
+    private const ulong InRoot = 0x10;
 
     [StructLayout(LayoutKind.Sequential)]
     private struct OpenHow
@@ -30,11 +32,25 @@ internal static partial class Openat2
     /// <exception cref="LinuxException">With the error number of the call.</exception>
     public static SafeFileHandle Beneath(SafeFileHandle directory, ReadOnlySpan<byte> path, int flags, string? describe = null)
     {
-        var how = new OpenHow
-        {
-            Flags = (ulong)(flags | Open.CloseOnExec | Open.NoFollow),
-            Resolve = StayBeneath | NoSymlinks | NoMagicLinks,
-        };
+        var resolve = StayBeneath | NoSymlinks | NoMagicLinks;
+        return Try(directory, path, flags | Open.NoFollow, resolve) ?? throw LinuxException.Last("openat2", describe);
+    }
+
+    /// <summary>Opens a path in a tree as a process would whose root directory it is: no link, and no <c>..</c>, leads out.</summary>
+    /// <param name="root">The directory that is <c>/</c>.</param>
+    /// <param name="path">Absolute or relative, both counted from the root.</param>
+    /// <param name="flags">As for <see cref="Open"/>; close-on-exec is added.</param>
+    /// <param name="errno">0 or the error number.</param>
+    public static SafeFileHandle? TryInRoot(SafeFileHandle root, string path, int flags, out int errno)
+    {
+        var handle = Try(root, Encoding.UTF8.GetBytes(path), flags, InRoot);
+        errno = handle is null ? Marshal.GetLastPInvokeError() : 0;
+        return handle;
+    }
+
+    private static SafeFileHandle? Try(SafeFileHandle directory, ReadOnlySpan<byte> path, int flags, ulong resolve)
+    {
+        var how = new OpenHow { Flags = (ulong)(flags | Open.CloseOnExec), Resolve = resolve };
         byte[] terminated = [.. path, 0];
         nint fd;
         do
@@ -43,6 +59,6 @@ internal static partial class Openat2
         }
         while (fd < 0 && Marshal.GetLastPInvokeError() is Errno.EINTR or Errno.EAGAIN);
 
-        return fd < 0 ? throw LinuxException.Last("openat2", describe) : new SafeFileHandle(fd, ownsHandle: true);
+        return fd < 0 ? null : new SafeFileHandle(fd, ownsHandle: true);
     }
 }

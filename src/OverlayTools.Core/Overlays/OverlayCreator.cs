@@ -14,9 +14,17 @@ public static class OverlayCreator
     /// <exception cref="IOException">The file exists and cannot be read.</exception>
     public static bool IsSif(string path)
     {
-        if (!File.Exists(path))
+        // A named pipe would otherwise wait for its writer.
+        using var file = Open.TryFile(path, Open.ReadOnly | Open.NonBlock, 0, out var errno);
+        if (file is null)
+        {
+            return errno is Errno.ENOENT or Errno.ENOTDIR or Errno.ENXIO
+                ? false
+                : throw new LinuxException("open", errno, path);
+        }
+
+        if (Statx.Of(file, path).FileType != Statx.RegularFile)
             return false;
-        using var file = Open.File(path, Open.ReadOnly);
         Span<byte> start = stackalloc byte[64];
         var count = RandomAccess.Read(file, start, 0);
         return start[..count].IndexOf("SIF_MAGIC\0"u8) == 32;

@@ -18,13 +18,19 @@ public static class OverlayResizer
     public static OverlayImage Grow(
         string path, long sizeBytes, IProgress<EngineProgress>? progress = null, CancellationToken token = default)
     {
+        if (Directory.Exists(path))
+            throw new EngineException(ErrorIds.OverlayNotExt3, $"'{path}' is a directory.",
+                "Name an overlay image; an overlay that is a directory has the size of its disk.", path);
         if (!File.Exists(path))
             throw new EngineException(ErrorIds.OverlayFileNotFound, $"'{path}' does not exist.", "Check the path.", path);
         if (OverlayCreator.IsSif(path))
             throw new EngineException(ErrorIds.OverlayNotExt3, $"'{path}' is a SIF image; only an image in a file of its own can be resized.",
                 "Make a larger overlay image in a file of its own, and copy the content inside a container.", path);
 
-        using var file = Open.File(path, Open.ReadWrite);
+        using var file = Open.File(path, Open.ReadWrite | Open.NonBlock);
+        if (Statx.Of(file, path).FileType != Statx.RegularFile)
+            throw new EngineException(ErrorIds.OverlayNotExt3, $"'{path}' is not a regular file.",
+                "Name an overlay image.", path);
         RangeLock.Acquire(file, path, exclusive: true, 0, 0);
         var window = new FileWindow(file);
         JournalReplay.Find(window, token)?.Apply(progress, token);

@@ -19,7 +19,8 @@ public sealed class NewOverlayImageCommand : OverlayToolsCommand
     public string[] Path { get; set; } = [];
 
     /// <summary>Bytes in the image, at least 64MB.</summary>
-    [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
+    /// <remarks>Not from the pipeline: the SizeBytes of an image that is piped here is how large that one is.</remarks>
+    [Parameter(Position = 1)]
     [Alias("Size")]
     public long SizeBytes { get; set; } = OverlayCreation.LeastSizeBytes;
 

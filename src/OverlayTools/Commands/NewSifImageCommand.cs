@@ -57,13 +57,15 @@ public sealed class NewSifImageCommand : OverlayToolsCommand
 
     private void Build(string path, string source)
     {
+        if (!TryReadDefinition(out var definition))
+            return;
         var build = new SifBuild
         {
             Path = path,
             Source = source,
             FileSystem = FileSystem,
             Architecture = Architecture,
-            Definition = ReadDefinition(),
+            Definition = definition,
             RunScript = RunScript,
             // An ordinary user's files are root's inside a container; root's own sources keep their owners.
             RootOwned = User.EffectiveId() != 0,
@@ -78,6 +80,15 @@ public sealed class NewSifImageCommand : OverlayToolsCommand
         WriteObject(new SifImageInfo(image));
     }
 
-    private byte[]? ReadDefinition() =>
-        DefinitionFile is not null && TryResolveNew(DefinitionFile, out var file) ? File.ReadAllBytes(file) : null;
+    // False after an error record was written: an image without the definition is not what was asked for.
+    private bool TryReadDefinition(out byte[]? definition)
+    {
+        definition = null;
+        if (DefinitionFile is null)
+            return true;
+        if (!TryResolveNew(DefinitionFile, out var file))
+            return false;
+        definition = File.ReadAllBytes(file);
+        return true;
+    }
 }

@@ -94,32 +94,6 @@ public sealed class ExtResizerTests
     }
 
     [Fact]
-    public void The_kernel_grows_further_while_mounted()
-    {
-        const int capSysResource = 24;
-        var capabilities = File.ReadLines("/proc/self/status").Single(line => line.StartsWith("CapEff:", StringComparison.Ordinal));
-        Assert.SkipUnless((Convert.ToUInt64(capabilities[7..].Trim(), 16) >> capSysResource & 1) != 0,
-            "needs the capability CAP_SYS_RESOURCE, without which the kernel resizes nothing");
-        using var directory = new TemporaryDirectory();
-        var image = Ext3Image.Made(directory, 64 * MiB, SampleTree.Everything());
-        image.Grow(100 * MiB);
-        using (var file = image.Open())
-            new FileWindow(file).SetLength(GiB);
-        image.Mounted("rw", point =>
-        {
-            // The path leads through the process that holds the namespace: /proc/PID/root/...
-            var holder = point.Split('/')[2];
-            var mounts = File.ReadLines($"/proc/{holder}/mounts");
-            var device = mounts.Last(line => line.StartsWith("/dev/loop", StringComparison.Ordinal)).Split(' ')[0];
-            Ext3Image.Run("nsenter", "-t", holder, "-m", "resize2fs", device);
-        });
-        image.AssertClean();
-        Assert.Equal(GiB / KiB, image.Field("Block count"));
-        image.Grow(2 * GiB);
-        image.AssertClean();
-    }
-
-    [Fact]
     public void Growing_past_the_reserve_says_the_largest_size_and_that_size_works()
     {
         using var directory = new TemporaryDirectory();

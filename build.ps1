@@ -1,0 +1,156 @@
+#!/usr/bin/env pwsh
+<#
+.SYNOPSIS
+Builds, tests, documents and packages OverlayTools.
+
+.DESCRIPTION
+The PowerShell face of the dotnet commands. Tasks run in the order given; one that fails ends the script.
+
+Build    builds the whole solution, which fills bin/: `Import-Module ./OverlayTools.psd1` works from then on.
+Test     builds, and runs all xunit tests.
+Docs     makes the help in en-US/ from the pages in docs/en-US. Needs the module Microsoft.PowerShell.PlatyPS.
+Package  builds, and puts the module into output/OverlayTools/<version>/.
+Pester   packages, and runs tests/Pester on the package. Needs the module Pester, 5 or 6.
+Bench    runs the benchmarks, optimised.
+Clean    removes what these tasks made, save en-US/.
+
+.EXAMPLE
+./build.ps1
+
+.EXAMPLE
+./build.ps1 -Task Test, Pester -PesterVersion 5.9.0
+#>
+[CmdletBinding()]
+param(
+    # What to do.
+    [Parameter(Position = 0)]
+    [ValidateSet('Build', 'Test', 'Pester', 'Docs', 'Package', 'Bench', 'Clean')]
+    [string[]] $Task = 'Build',
+
+    # Release is optimised. The benchmarks are always built so.
+    [ValidateSet('Release', 'Debug')]
+    [string] $Configuration = 'Release',
+
+    # The version of Pester; the newest one installed when left out.
+    [version] $PesterVersion,
+
+    # Words for the benchmarks, for example a filter.
+    [string[]] $BenchArgument = @()
+)
+
+$ErrorActionPreference = 'Stop'
+Set-StrictMode -Version 3
+
+$manifest = Join-Path $PSScriptRoot OverlayTools.psd1
+$output = Join-Path $PSScriptRoot output
+$version = (Import-PowerShellDataFile $manifest).ModuleVersion
+$package = Join-Path $output OverlayTools $version
+
+function Invoke-Program([string] $Name) {
+    if (-not (Get-Command $Name -CommandType Application -ErrorAction Ignore)) {
+        throw "The program '$Name' is not installed."
+    }
+    & $Name @args
+    if ($LASTEXITCODE -ne 0) {
+        throw "$Name $args failed with exit code $LASTEXITCODE."
+    }
+}
+
+function Assert-Module([string] $Name, [version] $Least, [version] $Exactly) {
+    $found = @(Get-Module -ListAvailable $Name | Where-Object {
+            $_.Version -ge $Least -and (-not $Exactly -or $_.Version -eq $Exactly) } | Sort-Object Version)
+    if ($found.Count -eq 0) {
+        $wanted = $Exactly ? "$Name $Exactly" : "$Name $Least or later"
+        $option = $Exactly ? "-RequiredVersion $Exactly" : "-MinimumVersion $Least"
+        throw "The PowerShell module $wanted is not installed. Install it with: Install-Module $Name $option -Scope CurrentUser"
+    }
+    $found[-1]
+}
+
+function Invoke-Build {
+    Invoke-Program dotnet build $PSScriptRoot --configuration $Configuration
+}
+
+function Invoke-Test {
+    Invoke-Program dotnet test $PSScriptRoot --configuration $Configuration
+}
+
+function Invoke-Docs {
+    $platyPS = Assert-Module Microsoft.PowerShell.PlatyPS 1.0.0
+    $parts = Join-Path ([IO.Path]::GetTempPath()) "overlaytools-help-$PID"
+    # In a process of its own: a session that has the module's older namesake loaded cannot load this one.
+    Invoke-Program pwsh -NoProfile -NonInteractive -Command {
+        param($module, $pages, $parts)
+        $ErrorActionPreference = 'Stop'
+        Import-Module $module
+        $bad = Test-MarkdownCommandHelp -Path "$pages/*.md" -DetailView | Where-Object IsValid -NE $true
+        if ($bad) { throw "These pages are not as platyPS wants them: $($bad.Path -join ', ')" }
+        Measure-PlatyPSMarkdown -Path "$pages/*.md" | Where-Object FileType -Match CommandHelp |
+            Import-MarkdownCommandHelp -Path { $_.FilePath } | Export-MamlCommandHelp -OutputFolder $parts -Force
+    } -args $platyPS.Path, (Join-Path $PSScriptRoot docs en-US), $parts | Out-Null
+    $target = Join-Path $PSScriptRoot en-US
+    $null = New-Item $target -ItemType Directory -Force
+    # Its last line has an end, as every text file here.
+    $help = [IO.File]::ReadAllText((Join-Path $parts OverlayTools OverlayTools.dll-Help.xml)).TrimEnd()
+    [IO.File]::WriteAllText((Join-Path $target OverlayTools.dll-Help.xml), $help.ReplaceLineEndings("`n") + "`n")
+    Remove-Item $parts -Recurse
+    Get-Item (Join-Path $target OverlayTools.dll-Help.xml)
+}
+
+function Invoke-Package {
+    Invoke-Build
+    if (Test-Path $package) {
+        Remove-Item $package -Recurse
+    }
+    $null = New-Item $package -ItemType Directory -Force
+    foreach ($item in 'OverlayTools.psd1', 'bin', 'en-US', 'LICENSE', 'README.md') {
+        $source = Join-Path $PSScriptRoot $item
+        if (Test-Path $source) {
+            Copy-Item $source $package -Recurse
+        }
+        else {
+            Write-Warning "The package lacks '$item': there is no such file."
+        }
+    }
+    # Comments on the source, which only a compiler reads.
+    Remove-Item (Join-Path $package bin *.xml) -Exclude *.Format.ps1xml
+    $null = Test-ModuleManifest (Join-Path $package OverlayTools.psd1)
+    Get-Item $package
+}
+
+function Invoke-Pester {
+    $pester = Assert-Module Pester 5.0.0 $PesterVersion
+    Invoke-Package
+    # In a process of its own: this one may have another Pester, or another build of the module.
+    $env:OVERLAYTOOLS_MANIFEST = Join-Path $package OverlayTools.psd1
+    try {
+        Invoke-Program pwsh -NoProfile -NonInteractive -Command {
+            param($version, $tests)
+            Import-Module Pester -RequiredVersion $version
+            $wanted = New-PesterConfiguration
+            $wanted.Run.Path = $tests
+            $wanted.Run.Exit = $true
+            Invoke-Pester -Configuration $wanted
+        } -args "$($pester.Version)", (Join-Path $PSScriptRoot tests Pester)
+    }
+    finally {
+        $env:OVERLAYTOOLS_MANIFEST = $null
+    }
+}
+
+function Invoke-Bench {
+    Invoke-Program dotnet run --project (Join-Path $PSScriptRoot tests OverlayTools.Benchmarks) `
+        --configuration Release '--' @BenchArgument
+}
+
+function Invoke-Clean {
+    # A checkout may have other files of its owner's: only what a build makes goes.
+    $made = @('bin', 'output', 'artifacts', 'BenchmarkDotNet.Artifacts') | ForEach-Object { Join-Path $PSScriptRoot $_ }
+    $made += Get-ChildItem (Join-Path $PSScriptRoot src), (Join-Path $PSScriptRoot tests) -Directory -Recurse |
+        Where-Object { $_.Name -in 'bin', 'obj', 'TestResults' } | ForEach-Object FullName
+    $made | Where-Object { Test-Path $_ } | Remove-Item -Recurse -Force
+}
+
+foreach ($one in $Task) {
+    & "Invoke-$one"
+}

@@ -1,0 +1,42 @@
+using System.Globalization;
+
+namespace OverlayTools.Benchmarks;
+
+/// <summary>Prints what was measured, as a Markdown table.</summary>
+internal static class Report
+{
+    public static void Header(Options options)
+    {
+        Line($"Machine: {MachineFacts.Describe()}; scratch folder on {MachineFacts.FileSystemOf(options.Scratch)}");
+        Line($"Module: {ModuleAssemblies.Configuration()} build in bin/; this program: {MachineFacts.OwnConfiguration}");
+        Line($"Runs: {options.Runs} of each side in turn after 2 warm-ups; times in milliseconds, min / median / max");
+        Line("");
+    }
+
+    public static void Table(IReadOnlyCollection<Comparison> comparisons)
+    {
+        Line("| Scenario | Ratio (peer/ours) | Ours | Peer | Peer is |");
+        Line("|---|---:|---:|---:|---|");
+        foreach (var comparison in comparisons)
+        {
+            Line($"| {comparison.Scenario.Name} | {comparison.Ratio.ToString("0.0", CultureInfo.InvariantCulture)} "
+                + $"| {Show(comparison.Ours)} | {Show(comparison.Peer)} | `{comparison.Scenario.PeerName}` |");
+        }
+
+        Line("");
+    }
+
+    public static void Parts(string title, IEnumerable<(string Name, Sample Sample)> parts)
+    {
+        Line($"| {title} | ms |");
+        Line("|---|---:|");
+        foreach (var (name, sample) in parts)
+            Line($"| {name} | {Show(sample)} |");
+        Line("");
+    }
+
+    public static void Line(string text) => Console.WriteLine(text);
+
+    private static string Show(Sample sample) => string.Create(CultureInfo.InvariantCulture,
+        $"{sample.Minimum:0.0} / {sample.Median:0.0} / {sample.Maximum:0.0}");
+}

@@ -1,0 +1,12 @@
+namespace OverlayTools.Benchmarks;
+
+/// <summary>One thing that can be done with OverlayTools and with its peer.</summary>
+/// <param name="Name">What is done.</param>
+/// <param name="PeerName">What the peer is called in the table.</param>
+/// <param name="Peer">Does it with the peer.</param>
+/// <param name="Ours">Does it with OverlayTools.</param>
+internal sealed record Scenario(string Name, string PeerName, Action Peer, Action Ours)
+{
+    /// <summary>Runs before each of the two, outside the measured time.</summary>
+    public Action Prepare { get; init; } = static () => { };
+}

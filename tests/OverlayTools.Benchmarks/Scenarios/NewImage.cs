@@ -1,0 +1,67 @@
+using System.Diagnostics;
+using OverlayTools.Ext;
+using OverlayTools.IO;
+using OverlayTools.Native;
+using OverlayTools.Overlays;
+
+namespace OverlayTools.Benchmarks.Scenarios;
+
+/// <summary>Making an overlay image of 1 GiB that is on the disk when the call returns.</summary>
+internal static class NewImage
+{
+    private const long SizeBytes = 1L << 30;
+    private const string PeerCommand = "truncate -s 1G peer.img && mkfs.ext3 -q -d template peer.img && sync peer.img";
+
+    public static IEnumerable<Scenario> All(Workplace place)
+    {
+        if (Peer.Find("mkfs.ext3") is null)
+        {
+            Report.Line("mkfs.ext3 is not here: New-OverlayImage is not measured.");
+            yield break;
+        }
+
+        Directory.CreateDirectory(Path.Combine(place.Folder, "template/upper"));
+        Directory.CreateDirectory(Path.Combine(place.Folder, "template/work"));
+        yield return new Scenario(
+            "New-OverlayImage, 1 GiB, synced",
+            "truncate && mkfs.ext3 -d && sync",
+            () => Peer.Run(place.Folder, "/bin/sh", "-c", $"PATH=$PATH:/usr/sbin:/sbin; {PeerCommand}"),
+            () => place.Session.Run("New-OverlayImage ours.img -SizeBytes 1GB"))
+        {
+            Prepare = () => Remove(place, "peer.img", "ours.img"),
+        };
+    }
+
+    /// <summary>Where our time goes: the same steps one by one.</summary>
+    public static void ReportParts(Workplace place)
+    {
+        string[] names = ["format", "fsync of the file", "rename and fsync of the directory"];
+        var times = names.Select(_ => new List<double>()).ToArray();
+        for (var run = 0; run < place.Options.Runs; run++)
+        {
+            Remove(place, "parts.tmp", "parts.img");
+            var watch = Stopwatch.StartNew();
+            var (from, to) = (Path.Combine(place.Folder, "parts.tmp"), Path.Combine(place.Folder, "parts.img"));
+            using var file = Open.File(from, Open.ReadWrite | Open.Create | Open.Exclusive, 0b110_000_000);
+            Ftruncate.File(file, SizeBytes, from);
+            var window = new TimedWindow(new FileWindow(file));
+            ExtFormatter.Format(window, new ExtFormatOptions(), OverlayTree.Create(0, 0, []));
+            times[0].Add(watch.Elapsed.TotalMilliseconds - window.FlushMilliseconds);
+            times[1].Add(window.FlushMilliseconds);
+            watch.Restart();
+            Rename.File(from, to, replace: false);
+            Fsync.DirectoryOf(to);
+            times[2].Add(watch.Elapsed.TotalMilliseconds);
+        }
+
+        Report.Parts("New-OverlayImage, 1 GiB: parts", names.Zip(times, (name, list) => (name, Sample.Of(list))));
+    }
+
+    private static void Remove(Workplace place, params string[] names)
+    {
+        foreach (var name in names)
+            File.Delete(Path.Combine(place.Folder, name));
+        // What the removal leaves for the journal is nobody's to pay for.
+        Fsync.DirectoryOf(Path.Combine(place.Folder, names[0]));
+    }
+}

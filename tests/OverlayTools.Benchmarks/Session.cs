@@ -1,0 +1,34 @@
+using System.Management.Automation;
+using System.Management.Automation.Runspaces;
+
+namespace OverlayTools.Benchmarks;
+
+/// <summary>A running PowerShell session with the module loaded: what a user's console is.</summary>
+internal sealed class Session : IDisposable
+{
+    private readonly Runspace _runspace;
+
+    /// <param name="location">The current directory.</param>
+    public Session(string location)
+    {
+        var state = InitialSessionState.CreateDefault2();
+        state.ImportPSModule([ModuleAssemblies.Manifest]);
+        state.ThrowOnRunspaceOpenError = true;
+        _runspace = RunspaceFactory.CreateRunspace(state);
+        // As in a console, which makes no thread for each line.
+        _runspace.ThreadOptions = PSThreadOptions.UseCurrentThread;
+        _runspace.Open();
+        _runspace.SessionStateProxy.Path.SetLocation(location);
+    }
+
+    /// <summary>Runs a line as a user types it, and fails on any error.</summary>
+    public void Run(string script)
+    {
+        using var shell = PowerShell.Create(_runspace);
+        shell.AddScript(script).Invoke();
+        if (shell.Streams.Error is [var error, ..])
+            throw new InvalidOperationException($"{script}: {error}", error.Exception);
+    }
+
+    public void Dispose() => _runspace.Dispose();
+}

@@ -1,0 +1,50 @@
+using System.Diagnostics;
+
+namespace OverlayTools.Benchmarks;
+
+/// <summary>The times of one side, in milliseconds.</summary>
+internal sealed record Sample(double Minimum, double Median, double Maximum)
+{
+    public static Sample Of(IEnumerable<double> milliseconds)
+    {
+        double[] sorted = [.. milliseconds.Order()];
+        return new Sample(sorted[0], (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2, sorted[^1]);
+    }
+}
+
+/// <summary>What a scenario took on both sides.</summary>
+internal sealed record Comparison(Scenario Scenario, Sample Peer, Sample Ours)
+{
+    /// <summary>How many times faster ours is, by the medians.</summary>
+    public double Ratio => Peer.Median / Ours.Median;
+}
+
+/// <summary>Runs both sides of a scenario in turn, so that whatever else the machine does meets both.</summary>
+internal static class SideBySide
+{
+    private const int WarmUps = 2;
+
+    /// <summary>Measures a scenario.</summary>
+    /// <param name="scenario">What to measure.</param>
+    /// <param name="runs">How often each side runs after the warm-up.</param>
+    public static Comparison Measure(Scenario scenario, int runs)
+    {
+        var peer = new List<double>();
+        var ours = new List<double>();
+        for (var i = 0; i < WarmUps + runs; i++)
+        {
+            peer.Add(Time(scenario, scenario.Peer));
+            ours.Add(Time(scenario, scenario.Ours));
+        }
+
+        return new Comparison(scenario, Sample.Of(peer.Skip(WarmUps)), Sample.Of(ours.Skip(WarmUps)));
+    }
+
+    private static double Time(Scenario scenario, Action side)
+    {
+        scenario.Prepare();
+        var start = Stopwatch.GetTimestamp();
+        side();
+        return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
+    }
+}

@@ -1,0 +1,46 @@
+namespace OverlayTools.Benchmarks;
+
+/// <summary>A scratch folder with a session in it, and the small container that the scenarios use.</summary>
+internal sealed class Workplace : IDisposable
+{
+    private readonly Lazy<string> _image;
+
+    public Workplace(Options options)
+    {
+        Options = options;
+        Folder = Path.Combine(options.Scratch, $"overlaytools-benchmarks.{Guid.NewGuid():N}");
+        Directory.CreateDirectory(Folder);
+        Session = new Session(Folder);
+        _image = new Lazy<string>(MakeImage);
+    }
+
+    public Options Options { get; }
+
+    public string Folder { get; }
+
+    public Session Session { get; }
+
+    /// <summary>A squashfs SIF image with busybox.</summary>
+    public string Image => _image.Value;
+
+    public void Dispose()
+    {
+        Session.Dispose();
+        Directory.Delete(Folder, recursive: true);
+    }
+
+    private string MakeImage()
+    {
+        var busybox = Peer.Find("busybox") ?? throw new FileNotFoundException("Install with: apt-get install busybox-static");
+        var root = Path.Combine(Folder, "root");
+        foreach (var name in new[] { "bin", "dev", "etc", "home", "proc", "root", "sys", "tmp", "usr", "var/tmp" })
+            Directory.CreateDirectory(Path.Combine(root, name));
+        File.Copy(busybox, Path.Combine(root, "bin/busybox"));
+        foreach (var name in new[] { "sh", "true" })
+            File.CreateSymbolicLink(Path.Combine(root, "bin", name), "busybox");
+        File.WriteAllText(Path.Combine(root, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n");
+        File.WriteAllText(Path.Combine(root, "etc/group"), "root:x:0:\n");
+        Session.Run($"New-SifImage busybox.sif root -FileSystem Squashfs");
+        return Path.Combine(Folder, "busybox.sif");
+    }
+}

@@ -1,0 +1,113 @@
+using OverlayTools.Overlays;
+
+namespace OverlayTools.Tests.Containers;
+
+/// <summary>What cannot be run says why, and changes nothing.</summary>
+public class RefusalTests
+{
+    [Theory]
+    [InlineData(Who.Root)]
+    [InlineData(Who.User)]
+    [InlineData(Who.FakeRoot)]
+    public void Each_refusal_has_its_own_error_id_and_exit_code_255(Who who)
+    {
+        using var scene = new Scene(who);
+        File.WriteAllText(scene["text"], "no image at all");
+        using (var whole = File.OpenRead(scene["c.sif"]))
+        using (var part = File.Create(scene["cut.sif"]))
+        {
+            var bytes = new byte[40_000];
+            whole.ReadExactly(bytes);
+            part.Write(bytes);
+        }
+
+        string[] commands =
+        [
+            scene.NewOverlay("1.img"), scene.NewOverlay("2.img"),
+            .. Refused(scene.Invoke("-Overlay 1.img, 2.img", "true")),
+            .. Refused(scene.Invoke("", "true", "missing.sif")),
+            .. Refused(scene.Invoke("-Overlay missing.img", "true")),
+            .. Refused(scene.Invoke("", "true", "cut.sif")),
+            .. Refused(scene.Invoke("", "true", "text")),
+            .. Refused(scene.Invoke("-Overlay text", "true")),
+            .. Refused(scene.Invoke("-Writable", "true")),
+            .. Refused(scene.Invoke("-Writable -WritableTmpfs", "true")),
+            .. Refused(scene.Invoke("-WritableTmpfs -Overlay 1.img", "true")),
+            .. Refused(scene.Invoke("-Overlay 1.img, 1.img:ro", "true")),
+            .. Refused(scene.Invoke("-Overlay c.sif", "true")),
+        ];
+        var (output, _) = scene.Run(commands);
+        string[] expected =
+        [
+            ErrorIds.TooManyWritableOverlays, ErrorIds.OverlayFileNotFound, ErrorIds.OverlayFileNotFound, ErrorIds.SifCorrupt,
+            ErrorIds.ImageNotRecognized, ErrorIds.ImageNotRecognized, ErrorIds.OverlayNotWritable, ErrorIds.OptionConflict,
+            ErrorIds.OptionConflict, ErrorIds.OverlayInUse, ErrorIds.OverlayNotExt3,
+        ];
+        Assert.Equal(expected.Select(id => id + " 255"), output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    [Fact]
+    public void An_overlay_made_for_root_is_refused_to_the_user_for_writing_and_can_be_read()
+    {
+        using var scene = new Scene(Who.User);
+        string[] commands =
+        [
+            "New-OverlayImage o.img 64MB -FakeRoot | Out-Null",
+            .. Refused(scene.Invoke("-Overlay o.img", "true")),
+            "$Error[0].ErrorDetails.RecommendedAction; $ErrorActionPreference = 'Continue'",
+            scene.Invoke("-Overlay o.img:ro", "cat /data/a"),
+            "Invoke-ContainerWithOverlay c.sif -Overlay o.img -FakeRoot -- sh -c 'echo changed >/data/a; cat /data/a'",
+        ];
+        var (output, error) = scene.Run(commands);
+        Assert.Equal("", error);
+        Assert.StartsWith("OverlayOwnerMismatch 255\nRun with", output);
+        Assert.EndsWith("\noriginal\nchanged\n", output);
+        scene.AssertClean("o.img");
+    }
+
+    [Theory]
+    [InlineData("upper", ":ro")]
+    [InlineData("upper", "")]
+    [InlineData("work", "")]
+    public void A_link_in_place_of_a_layers_directory_leads_root_nowhere(string name, string mode)
+    {
+        using var scene = new Scene(Who.Root);
+        Directory.CreateDirectory(scene["overlay"]);
+        Directory.CreateDirectory(scene["victim"]);
+        Directory.CreateDirectory(scene["overlay/upper"]);
+        if (name == "upper")
+            Directory.Delete(scene["overlay/upper"]);
+        File.CreateSymbolicLink(scene["overlay/" + name], scene["victim"]);
+        var (output, _) = scene.Run(Refused(scene.Invoke("-Overlay overlay" + mode, "echo x >/data/a")));
+        Assert.Equal("OverlayMissingUpper 255\n", output);
+        Assert.Empty(Directory.EnumerateFileSystemEntries(scene["victim"]));
+    }
+
+    [Fact]
+    public void An_overlay_that_belongs_to_somebody_else_is_refused_for_writing()
+    {
+        using var scene = new Scene(Who.User);
+        OverlayCreator.Create(
+            new OverlayCreation { Path = scene["o.img"], UserId = 4711, GroupId = 4711 }, null, TestContext.Current.CancellationToken);
+        scene.Own(scene["o.img"]);
+        var (output, _) = scene.Run(Refused(scene.Invoke("-Overlay o.img", "true")));
+        Assert.Equal("OverlayOwnerMismatch 255\n", output);
+    }
+
+    [Fact]
+    public void An_overlay_file_that_the_user_may_not_write_is_refused_for_writing()
+    {
+        using var scene = new Scene(Who.User);
+        scene.Lines(scene.NewOverlay("o.img"));
+        File.SetUnixFileMode(scene["o.img"], (UnixFileMode)0b100_100_100);
+        var (output, _) = scene.Run(Refused(scene.Invoke("-Overlay o.img", "true")));
+        Assert.Equal("OverlayNotWritable 255\n", output);
+    }
+
+    // Prints the id of the error, and the exit code.
+    private static string[] Refused(string command) =>
+    [
+        "$ErrorActionPreference = 'SilentlyContinue'; $Error.Clear()", command,
+        "\"$(($Error[0].FullyQualifiedErrorId -split ',')[0]) $LASTEXITCODE\"",
+    ];
+}
