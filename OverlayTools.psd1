@@ -18,7 +18,9 @@
         'Invoke-ContainerWithOverlay'
         'New-OverlayImage'
         'New-SifImage'
+        'Repair-OverlayImage'
         'Resize-OverlayImage'
+        'Test-OverlayImage'
     )
     FunctionsToExport = @()
     VariablesToExport = @()

@@ -180,7 +180,7 @@ public sealed class ContainerProcess : IDisposable
         {
             Leftovers.Kill(_plan.SessionDirectory);
             _failure ??= new EngineException(ErrorIds.HelperFailed, "The process that supervises the container was killed.",
-                "Check a writable overlay with 'e2fsck -f' before you use it again.", _plan.Layers[0].Path);
+                "Check a writable overlay with Test-OverlayImage before you use it again.", _plan.Layers[0].Path);
         }
 
         RemoveSession();

@@ -20,13 +20,13 @@ internal static class Ext3Layers
         var superblock = fileSystem.Superblock;
         if (superblock.HasErrors)
             throw new EngineException(ErrorIds.OverlayCorrupt, $"The overlay '{layer.Path}' recorded errors in its file system.",
-                "Repair a copy of it with 'e2fsck -f', then try again.", layer.Path);
+                $"Run: Repair-OverlayImage {Quote(layer.Path)}", layer.Path);
         if (superblock.NeedsRecovery && layer.ReadOnly)
             throw new EngineException(ErrorIds.OverlayDirtyJournal,
                 $"The overlay '{layer.Path}' was not unmounted cleanly, and its journal cannot be replayed read-only.",
-                "Run it once writable, without ':ro'.", layer.Path);
+                $"Run: Repair-OverlayImage {Quote(layer.Path)}, or use it once writable, without ':ro'.", layer.Path);
         if (!superblock.IsValid && !superblock.NeedsRecovery)
-            warnings.Add($"The overlay '{layer.Path}' was not unmounted cleanly; check it with 'e2fsck -f' when it is not in use.");
+            warnings.Add($"The overlay '{layer.Path}' was not unmounted cleanly; check it with Test-OverlayImage when it is not in use.");
         if (superblock.UnsupportedByApptainer is { Count: > 0 } features)
             warnings.Add($"Apptainer refuses the overlay '{layer.Path}': it has the features {string.Join(", ", features)}.");
 
@@ -44,4 +44,6 @@ internal static class Ext3Layers
         var inode = fileSystem.ReadInode(upper);
         return layer with { HasUpper = true, UpperOwner = (inode.UserId, inode.GroupId) };
     }
+
+    private static string Quote(string path) => $"'{path.Replace("'", "''", StringComparison.Ordinal)}'";
 }

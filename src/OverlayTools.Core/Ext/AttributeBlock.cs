@@ -6,9 +6,10 @@ namespace OverlayTools.Ext;
 /// <summary>A block of extended attributes (<c>struct ext2_ext_attr_header</c> and entries).</summary>
 internal static class AttributeBlock
 {
-    private const uint MagicNumber = 0xEA020000;
-    private const int HeaderSize = 32;
-    private const int EntrySize = 16;
+    public const uint MagicNumber = 0xEA020000;
+    public const int HeaderSize = 32;
+    public const int EntrySize = 16;
+
     private const int NameHashShift = 5;
     private const int ValueHashShift = 16;
     private const string AccessAcl = "system.posix_acl_access";
@@ -95,16 +96,20 @@ internal static class AttributeBlock
         return [.. disk];
     }
 
-    private static uint Hash(ReadOnlySpan<byte> name, ReadOnlySpan<byte> paddedValue)
+    /// <summary>The hash of an entry (<c>e_hash</c>).</summary>
+    /// <param name="name">The name without its prefix.</param>
+    /// <param name="paddedValue">The value, filled up with zeros to a multiple of four.</param>
+    /// <param name="signed">Whether letters from 128 on count as negative, as some kernels had it.</param>
+    public static uint Hash(ReadOnlySpan<byte> name, ReadOnlySpan<byte> paddedValue, bool signed = false)
     {
         var hash = 0u;
         foreach (var letter in name)
-            hash = (hash << NameHashShift) ^ (hash >> (32 - NameHashShift)) ^ letter;
+            hash = (hash << NameHashShift) ^ (hash >> (32 - NameHashShift)) ^ (signed ? (uint)(sbyte)letter : letter);
         for (; paddedValue.Length > 0; paddedValue = paddedValue[4..])
             hash = (hash << ValueHashShift) ^ (hash >> (32 - ValueHashShift))
                 ^ BinaryPrimitives.ReadUInt32LittleEndian(paddedValue);
         return hash;
     }
 
-    private static int Padded(int length) => (length + 3) & ~3;
+    public static int Padded(int length) => (length + 3) & ~3;
 }

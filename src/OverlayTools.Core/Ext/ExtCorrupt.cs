@@ -11,5 +11,5 @@ internal static class ExtCorrupt
 
     public static EngineException Because(string what) =>
         new(ErrorIds.OverlayCorrupt, $"The file system is damaged: {what}",
-            "Make a copy of the image, then repair it with: e2fsck -f IMAGE");
+            "Test-OverlayImage says what is wrong; Repair-OverlayImage -Full repairs what can be repaired.");
 }

@@ -7,6 +7,7 @@ public sealed class ExtInode
 {
     internal const uint BadBlocks = 1;
     internal const uint Root = 2;
+    internal const uint BootLoader = 5;
     internal const uint Resize = 7;
     internal const uint Journal = 8;
     internal const uint LostAndFound = 11;
@@ -14,6 +15,9 @@ public sealed class ExtInode
     internal const uint ExtentsFlag = 0x80000;
     internal const uint InlineDataFlag = 0x10000000;
     internal const uint HashIndexFlag = 0x1000;
+    internal const uint ImmutableFlag = 0x10;
+    internal const uint AppendFlag = 0x20;
+    internal const uint MagicDirectoryFlag = 0x2000;
     internal const int OldSize = 128;
     internal const int PointerCount = 15;
     internal const int DirectCount = 12;
@@ -140,6 +144,24 @@ public sealed class ExtInode
     /// <summary>Whether the target of a symbolic link lies in the inode itself.</summary>
     internal bool IsFastLink => FileType == ExtFileType.SymbolicLink && Size < PointerBytes
         && (Sectors == 0 || AttributeBlock != 0);
+
+    /// <summary>All 64 bits of the size, whatever the kind (<c>EXT2_I_SIZE</c>).</summary>
+    internal ulong RawSize => U32(0x04) | (ulong)U32(0x6C) << 32;
+
+    /// <summary><c>i_size_high</c>.</summary>
+    internal uint SizeHigh => U32(0x6C);
+
+    /// <summary><c>i_faddr</c>, which nothing uses.</summary>
+    internal uint FragmentAddress => U32(0x70);
+
+    /// <summary><c>l_i_blocks_hi</c>, which ext3 does not use.</summary>
+    internal ushort SectorsHigh => U16(0x74);
+
+    /// <summary><c>l_i_file_acl_high</c>, which ext3 does not use.</summary>
+    internal ushort AttributeBlockHigh => U16(0x76);
+
+    /// <summary>Bytes in use after the first 128 (<c>i_extra_isize</c>); 0 in an inode of 128 bytes.</summary>
+    internal ushort ExtraBytes => _raw.Length > OldSize ? U16(0x80) : (ushort)0;
 
     internal uint Pointer(int index) => U32(0x28 + 4 * index);
 

@@ -11,10 +11,10 @@ public readonly record struct ExtGrowth(long OldSizeBytes, long NewSizeBytes);
 /// <summary>Changes the size of an ext3 file system in place.</summary>
 public static class ExtResizer
 {
-    private const uint ChangeableCompat = ExtFeatures.CompatHasJournal | ExtFeatures.CompatExtAttr
+    internal const uint ChangeableCompat = ExtFeatures.CompatHasJournal | ExtFeatures.CompatExtAttr
         | ExtFeatures.CompatResizeInode | ExtFeatures.CompatDirIndex;
 
-    private const uint ChangeableRoCompat =
+    internal const uint ChangeableRoCompat =
         ExtFeatures.RoCompatSparseSuper | ExtFeatures.RoCompatLargeFile | ExtFeatures.RoCompatBtreeDir;
 
     /// <summary>

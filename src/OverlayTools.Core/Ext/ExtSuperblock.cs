@@ -63,6 +63,9 @@ public sealed class ExtSuperblock
     /// <summary>When it was last written, in seconds since 1970 (<c>s_wtime</c>).</summary>
     internal uint WriteTime { get => U32(0x30); set => U32(0x30, value); }
 
+    /// <summary>When it was last mounted (<c>s_mtime</c>).</summary>
+    internal uint MountTime => U32(0x2C);
+
     /// <summary><c>s_max_mnt_count</c>: mounts between checks, -1 for never.</summary>
     internal ushort MaxMountCount { set => U16(0x36, value); }
 
@@ -113,9 +116,15 @@ public sealed class ExtSuperblock
         internal set => Text(0x78, 16, value);
     }
 
+    /// <summary>Blocks that a directory may have beyond its size (<c>s_prealloc_dir_blocks</c>).</summary>
+    internal byte PreallocatedDirectoryBlocks => _raw[0xCD];
+
     /// <summary>Blocks kept in each backup group for a longer descriptor table
     /// (<c>s_reserved_gdt_blocks</c>).</summary>
     public ushort ReservedGdtBlocks { get => U16(0xCE); internal set => U16(0xCE, value); }
+
+    /// <summary>The identity of a journal on another device (<c>s_journal_uuid</c>).</summary>
+    internal Guid JournalUuid => new(_raw.AsSpan(0xD0, 16), bigEndian: true);
 
     /// <summary><c>s_journal_inum</c>.</summary>
     internal uint JournalInode { get => U32(0xE0); set => U32(0xE0, value); }
@@ -153,13 +162,13 @@ public sealed class ExtSuperblock
     internal Span<byte> JournalBackup => _raw.AsSpan(0x10C, 68);
 
     /// <summary><c>s_min_extra_isize</c>.</summary>
-    internal ushort MinExtraIsize { set => U16(0x15C, value); }
+    internal ushort MinExtraIsize { get => U16(0x15C); set => U16(0x15C, value); }
 
     /// <summary><c>s_want_extra_isize</c>.</summary>
-    internal ushort WantExtraIsize { set => U16(0x15E, value); }
+    internal ushort WantExtraIsize { get => U16(0x15E); set => U16(0x15E, value); }
 
     /// <summary><c>s_flags</c>: 1 signed, 2 unsigned directory hash.</summary>
-    internal uint Flags { set => U32(0x160, value); }
+    internal uint Flags { get => U32(0x160); set => U32(0x160, value); }
 
     /// <summary>Errors that were recorded (<c>s_error_count</c>).</summary>
     public uint ErrorCount { get => U32(0x194); internal set => U32(0x194, value); }

@@ -7,6 +7,9 @@ internal readonly ref struct GroupDescriptor(Span<byte> raw)
 {
     public const int Size = 32;
 
+    /// <summary><c>EXT2_BG_INODE_UNINIT</c> and <c>EXT2_BG_BLOCK_UNINIT</c>, which ext3 does not use.</summary>
+    public const ushort Uninitialised = 3;
+
     /// <summary><c>EXT2_BG_INODE_ZEROED</c>.</summary>
     public const ushort InodeTableZeroed = 4;
 
@@ -32,6 +35,9 @@ internal readonly ref struct GroupDescriptor(Span<byte> raw)
 
     /// <summary><c>bg_flags</c>.</summary>
     public ushort Flags { get => U16(0x12); set => U16(0x12, value); }
+
+    /// <summary><c>bg_itable_unused</c>, which ext3 does not use.</summary>
+    public ushort UnusedInodes => U16(0x1C);
 
     private uint U32(int offset) => BinaryPrimitives.ReadUInt32LittleEndian(_raw[offset..]);
 

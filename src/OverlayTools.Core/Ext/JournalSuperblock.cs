@@ -8,6 +8,7 @@ internal sealed class JournalSuperblock
     public const int Size = 1024;
     public const uint Version1 = 3;
     public const uint Version2 = 4;
+    public const uint CompatChecksum = 1;
     public const uint IncompatRevoke = 1;
 
     private readonly byte[] _raw;
@@ -38,7 +39,7 @@ internal sealed class JournalSuperblock
     public uint Start { get => U32(0x1C); set => U32(0x1C, value); }
 
     /// <summary>Why the journal was aborted (<c>s_errno</c>).</summary>
-    public uint Errno => U32(0x20);
+    public uint Errno { get => U32(0x20); set => U32(0x20, value); }
 
     /// <summary><c>s_feature_compat</c>.</summary>
     public uint FeatureCompat => BlockType == Version2 ? U32(0x24) : 0;
@@ -46,12 +47,22 @@ internal sealed class JournalSuperblock
     /// <summary><c>s_feature_incompat</c>.</summary>
     public uint FeatureIncompat => BlockType == Version2 ? U32(0x28) : 0;
 
+    /// <summary><c>s_feature_ro_compat</c>.</summary>
+    public uint FeatureRoCompat => BlockType == Version2 ? U32(0x2C) : 0;
+
+    /// <summary>File systems that use the journal (<c>s_nr_users</c>).</summary>
+    public uint Users => BlockType == Version2 ? U32(0x40) : 1;
+
     /// <summary><c>s_uuid</c>.</summary>
     public Guid Uuid
     {
         get => new(_raw.AsSpan(0x30, 16), bigEndian: true);
         private set => value.TryWriteBytes(_raw.AsSpan(0x30, 16), bigEndian: true, out _);
     }
+
+    /// <summary>Whether a superblock of version 1 has something in the fields of version 2.</summary>
+    public bool HasLeftovers =>
+        BlockType == Version1 && (_raw.AsSpan(0x24, 12).ContainsAnyExcept((byte)0) || U32(0x40) != 0);
 
     /// <summary>The superblock of an empty journal.</summary>
     public static JournalSuperblock Create(int blockSize, uint blocks, Guid uuid)
@@ -69,6 +80,9 @@ internal sealed class JournalSuperblock
         superblock.U32(0x40, 1); // s_nr_users
         return superblock;
     }
+
+    /// <summary>The transaction after one; 0 is none that JBD writes.</summary>
+    public static uint Next(uint sequence) => sequence == uint.MaxValue ? 1 : sequence + 1;
 
     private uint U32(int offset) => BinaryPrimitives.ReadUInt32BigEndian(_raw.AsSpan(offset));
 

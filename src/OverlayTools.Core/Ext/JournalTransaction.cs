@@ -8,43 +8,34 @@ namespace OverlayTools.Ext;
 /// </summary>
 internal sealed class JournalTransaction
 {
-    private const uint CompatChecksum = 1;
-
     private readonly ExtFileSystem _fileSystem;
     private readonly Window _window;
-    private readonly BlockMap _map;
+    private readonly JournalLog _log;
     private readonly JournalSuperblock _superblock;
 
-    private JournalTransaction(ExtFileSystem fileSystem, BlockMap map, JournalSuperblock superblock)
+    private JournalTransaction(ExtFileSystem fileSystem, JournalLog log)
     {
         _fileSystem = fileSystem;
         _window = fileSystem.Window;
-        _map = map;
-        _superblock = superblock;
+        _log = log;
+        _superblock = log.Superblock;
     }
 
     private int BlockSize => _fileSystem.Geometry.BlockSize;
 
-    private long SuperblockOffset => _fileSystem.Geometry.OffsetOf(_map.Find(0));
+    private long SuperblockOffset => _log.SuperblockOffset;
 
     /// <summary>Finds the journal and checks that it is empty and of a form that we can write.</summary>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFeatureUnsupported"/>,
     /// <see cref="ErrorIds.OverlayDirtyJournal"/> or <see cref="ErrorIds.OverlayCorrupt"/>.</exception>
     public static JournalTransaction Open(ExtFileSystem fileSystem)
     {
-        var number = fileSystem.Superblock.JournalInode;
-        if ((fileSystem.Superblock.FeatureCompat & ExtFeatures.CompatHasJournal) == 0 || number == 0)
-            throw Unsupported("it has no journal of its own");
-        var inode = fileSystem.ReadInode(number);
-        var map = new BlockMap(fileSystem, inode, number);
-        var first = map.Find(0);
-        if (first == 0)
-            throw ExtCorrupt.Because("the journal has no blocks.");
-        var raw = new byte[JournalSuperblock.Size];
-        fileSystem.Window.Read(fileSystem.Geometry.OffsetOf(first), raw);
-        var superblock = new JournalSuperblock(raw);
-        Check(superblock, inode, fileSystem.Geometry, fileSystem.Geometry.OffsetOf(first));
-        return new JournalTransaction(fileSystem, map, superblock);
+        var log = JournalLog.Open(fileSystem);
+        if (log.Superblock.Errno != 0)
+            throw ExtCorrupt.At("journal superblock", log.SuperblockOffset + 0x20, "the journal was aborted");
+        if (log.Superblock.Start != 0)
+            throw DirtyJournal();
+        return new JournalTransaction(fileSystem, log);
     }
 
     /// <summary>Whether so many changed blocks fit.</summary>
@@ -87,7 +78,7 @@ internal sealed class JournalTransaction
         WriteSuperblock(after);
         _window.Flush();
         _superblock.Start = 0;
-        _superblock.Sequence = Next(_superblock.Sequence);
+        _superblock.Sequence = JournalSuperblock.Next(_superblock.Sequence);
         _window.Write(SuperblockOffset, _superblock.Raw);
         _window.Flush();
         after.NeedsRecovery = false;
@@ -121,13 +112,7 @@ internal sealed class JournalTransaction
         WriteLogBlock(at, block);
     }
 
-    private void WriteLogBlock(uint logical, byte[] content)
-    {
-        var block = _map.Find(logical);
-        if (block == 0)
-            throw ExtCorrupt.Because($"block {logical} of the journal is missing.");
-        _window.Write(_fileSystem.Geometry.OffsetOf(block), content);
-    }
+    private void WriteLogBlock(uint logical, byte[] content) => _window.Write(_log.OffsetOf(logical), content);
 
     private long LogBlocks(int blocks)
     {
@@ -135,33 +120,8 @@ internal sealed class JournalTransaction
         return blocks + (blocks + perDescriptor - 1) / perDescriptor + 1L;
     }
 
-    private static uint Next(uint sequence) => sequence == uint.MaxValue ? 1 : sequence + 1;
-
-    private static void Check(JournalSuperblock journal, ExtInode inode, ExtGeometry geometry, long offset)
-    {
-        if (journal.Magic != JournalBlock.MagicNumber
-            || journal.BlockType is not (JournalSuperblock.Version1 or JournalSuperblock.Version2))
-            throw ExtCorrupt.At("journal superblock", offset, "its magic number is wrong");
-        if (journal.BlockSize != geometry.BlockSize)
-            throw ExtCorrupt.At("journal superblock", offset + 0x0C, $"its block size is {journal.BlockSize}");
-        if (journal.First == 0 || journal.First >= journal.MaxLength || journal.MaxLength > geometry.BlocksCount
-            || inode.Size < 0 || journal.MaxLength > inode.Size / geometry.BlockSize)
-            throw ExtCorrupt.At("journal superblock", offset + 0x10,
-                $"its log goes from {journal.First} to {journal.MaxLength}, its inode has {inode.Size} bytes");
-        if ((journal.FeatureIncompat & ~JournalSuperblock.IncompatRevoke) != 0 || (journal.FeatureCompat & CompatChecksum) != 0)
-            throw Unsupported("its journal has features of ext4");
-        if (journal.Errno != 0)
-            throw ExtCorrupt.At("journal superblock", offset + 0x20, "the journal was aborted");
-        if (journal.Start != 0)
-            throw DirtyJournal();
-    }
-
     internal static EngineException DirtyJournal() =>
         new(ErrorIds.OverlayDirtyJournal,
             "The file system was not unmounted cleanly: its journal has to be replayed first.",
-            "Run: e2fsck -p IMAGE (or mount and unmount the image), then try again.");
-
-    private static EngineException Unsupported(string why) =>
-        new(ErrorIds.OverlayFeatureUnsupported, $"This file system cannot be changed in place: {why}.",
-            "Make a new image with New-OverlayImage, and copy the content over.");
+            "Run: Repair-OverlayImage IMAGE (or mount and unmount the image), then try again.");
 }

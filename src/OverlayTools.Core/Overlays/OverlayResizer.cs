@@ -7,13 +7,13 @@ namespace OverlayTools.Overlays;
 /// <summary>Changes the size of overlay images in place.</summary>
 public static class OverlayResizer
 {
-    /// <summary>Grows an image file.</summary>
+    /// <summary>Grows an image file; a journal that has to be replayed is replayed first.</summary>
     /// <param name="path">An ext3 image in a file of its own.</param>
     /// <param name="sizeBytes">The new size in bytes.</param>
     /// <param name="progress">Told of the groups done.</param>
     /// <param name="token">Stops the work before the change is made; the image then is what it was.</param>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayInUse"/>, <see cref="ErrorIds.OverlayNotExt3"/>,
-    /// <see cref="ErrorIds.OverlayDirtyJournal"/>, <see cref="ErrorIds.OverlayCorrupt"/>,
+    /// <see cref="ErrorIds.OverlayCorrupt"/>,
     /// <see cref="ErrorIds.OverlayBelowMinimumSize"/>, <see cref="ErrorIds.OverlaySizeTooLarge"/>.</exception>
     public static OverlayImage Grow(
         string path, long sizeBytes, IProgress<EngineProgress>? progress = null, CancellationToken token = default)
@@ -33,6 +33,7 @@ public static class OverlayResizer
                 "Name an overlay image.", path);
         RangeLock.Acquire(file, path, exclusive: true, 0, 0);
         var window = new FileWindow(file);
+        JournalReplay.Find(window, token)?.Apply(progress, token);
         ExtResizer.Grow(window, sizeBytes, progress, token);
         return OverlayReader.Describe(file, path, id: null, 0, window.Length);
     }

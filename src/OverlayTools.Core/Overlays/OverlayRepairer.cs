@@ -1,0 +1,92 @@
+using Microsoft.Win32.SafeHandles;
+using OverlayTools.Ext;
+using OverlayTools.Ext.Check;
+using OverlayTools.IO;
+using OverlayTools.Native;
+
+namespace OverlayTools.Overlays;
+
+/// <summary>Repairs overlay images.</summary>
+public static class OverlayRepairer
+{
+    /// <summary>Replays the journals and makes right what can be made right without a choice: bitmaps, counts, and the
+    /// marks of errors that are gone.</summary>
+    /// <param name="path">An image file, or a SIF image.</param>
+    /// <param name="id">The one partition that is meant; null for all ext3 ones.</param>
+    /// <param name="full">Let e2fsck repair a copy where errors are left; it takes the image's place when it is
+    /// sound.</param>
+    /// <param name="progress">Told of what is done.</param>
+    /// <param name="token">Stops the work; a journal that was not wholly replayed is replayed again.</param>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFileNotFound"/>, <see cref="ErrorIds.OverlayInUse"/>,
+    /// <see cref="ErrorIds.OverlayNotExt3"/>, <see cref="ErrorIds.OverlayFeatureUnsupported"/>,
+    /// <see cref="ErrorIds.OptionConflict"/>; with <paramref name="full"/> <see cref="ErrorIds.RuntimeNotFound"/> and
+    /// <see cref="ErrorIds.HelperFailed"/>, and the image is as without.</exception>
+    public static IReadOnlyList<OverlayRepair> Repair(
+        string path, uint? id = null, bool full = false,
+        IProgress<EngineProgress>? progress = null, CancellationToken token = default)
+    {
+        if (!File.Exists(path))
+            throw new EngineException(ErrorIds.OverlayFileNotFound, $"'{path}' does not exist.", "Check the path.", path);
+        // What is swapped in has to take the file's place, not that of a link to it.
+        path = new FileInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path);
+        using var file = Open.File(path, Open.ReadWrite);
+        var locations = OverlayLocation.Find(file, path, id);
+        foreach (var location in locations)
+            location.Lock(file, path, exclusive: true);
+
+        var repairs = locations.Select(location => RepairOne(file, path, location, progress, token)).ToList();
+        if (!full || repairs.TrueForAll(repair => repair.IsSound))
+            return repairs;
+        RepairCopy(file, path, [.. locations.Where((_, i) => !repairs[i].IsSound)], progress, token);
+        return [.. repairs.Select(repair => repair.IsSound ? repair : repair with { UsedE2fsck = true, ErrorCount = 0 })];
+    }
+
+    private static OverlayRepair RepairOne(
+        SafeFileHandle file, string path, OverlayLocation location, IProgress<EngineProgress>? progress, CancellationToken token)
+    {
+        var window = location.Open(file);
+        var repair = new OverlayRepair { Path = path, Id = location.Id };
+        try
+        {
+            if (JournalReplay.Find(window, token) is { } replay)
+            {
+                replay.Apply(progress, token);
+                repair = repair with { ReplayedTransactions = replay.Transactions };
+            }
+
+            repair = repair with { RepairedBlocks = ExtChecker.RepairCounts(window, progress, token) };
+        }
+        catch (EngineException error) when (error.ErrorId == ErrorIds.OverlayCorrupt)
+        {
+            // The check below says what is wrong.
+        }
+
+        return repair with { ErrorCount = ExtChecker.Check(window, progress, token).ErrorCount };
+    }
+
+    private static void RepairCopy(
+        SafeFileHandle file, string path, IReadOnlyList<OverlayLocation> damaged,
+        IProgress<EngineProgress>? progress, CancellationToken token)
+    {
+        var status = Statx.Of(file, path);
+        using var copy = AtomicFile.Create(path, status.Permissions, force: true);
+        if (status.UserId != User.EffectiveId() || status.GroupId != User.EffectiveGroupId())
+            Fchown.File(copy.Handle, status.UserId, status.GroupId, path);
+        File.SetUnixFileMode(copy.Handle, (UnixFileMode)status.Permissions);
+        Ftruncate.File(copy.Handle, RandomAccess.GetLength(file), copy.TemporaryPath);
+        SparseCopy.Run(file, path, new FileWindow(copy.Handle), "Copying", progress, token);
+        foreach (var location in damaged)
+        {
+            progress?.Report(new EngineProgress("Repairing a copy with e2fsck", 0, 0));
+            FileSystemChecker.Repair(copy.Handle, location, path, token);
+            var left = ExtChecker.Check(location.Open(copy.Handle), progress, token);
+            if (!left.IsSound)
+                throw new EngineException(ErrorIds.HelperFailed, $"After e2fsck, '{path}' still has {left.ErrorCount} error(s).",
+                    "The image was not changed. Copy out of it what can be read.", path);
+            // The lock hangs on the open file: whoever opens the new one meanwhile shall find it locked.
+            location.Lock(copy.Handle, path, exclusive: true);
+        }
+
+        copy.Commit(replace: true);
+    }
+}
