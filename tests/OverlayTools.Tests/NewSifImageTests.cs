@@ -234,8 +234,7 @@ public sealed class NewSifImageTests : IDisposable
         var error = Assert.Single(_session.Errors);
         Assert.Contains("No space left on device", error.Exception.Message, StringComparison.Ordinal);
         Assert.Contains("disk", error.ErrorDetails.RecommendedAction, StringComparison.Ordinal);
-        if (fileSystem == "Ext3")
-            ErrorAssert.Single(_session, ErrorIds.DiskFull, ErrorCategory.ResourceUnavailable);
+        ErrorAssert.Single(_session, ErrorIds.DiskFull, ErrorCategory.ResourceUnavailable);
         Assert.Equal(["old.sif"], disk.Names);
         Assert.Equal("mine", File.ReadAllText(disk["old.sif"]));
     }

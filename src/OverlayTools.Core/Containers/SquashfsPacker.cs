@@ -33,7 +33,9 @@ internal static class SquashfsPacker
             while (!process.WaitForExit(PollMilliseconds))
             {
                 token.ThrowIfCancellationRequested();
-                progress?.Report(new EngineProgress(Activity, new FileInfo(target).Length, 0));
+                // mksquashfs removes the file when it fails.
+                var packed = new FileInfo(target);
+                progress?.Report(new EngineProgress(Activity, packed.Exists ? packed.Length : 0, 0));
             }
         }
         catch
