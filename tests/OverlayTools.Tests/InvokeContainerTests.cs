@@ -111,8 +111,16 @@ public sealed class InvokeContainerTests : IDisposable
 
         Assert.Equal(["ran"], _session.Lines("Invoke-ContainerWithOverlay root -- echo ran"));
         Assert.Equal(["ran"], _session.Lines("Invoke-ContainerWithOverlay root -WritableTmpfs -- echo ran"));
-        Assert.Equal(before, File.ReadAllLines("/proc/self/mountinfo"));
+        Assert.Empty(File.ReadAllLines("/proc/self/mountinfo").Except(before).Where(IsOurs));
         Assert.True(File.Exists(_folder["root/data/a"]));
+    }
+
+    // Other tests mount disks in folders of their own at the same time.
+    private bool IsOurs(string mount)
+    {
+        var point = mount.Split(' ')[4];
+        return !point.StartsWith("/tmp/ot-test-", StringComparison.Ordinal)
+            || point.StartsWith(_folder.Path, StringComparison.Ordinal);
     }
 
     private static bool Contains(string file, string text)
