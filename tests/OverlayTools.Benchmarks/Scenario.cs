@@ -9,4 +9,10 @@ internal sealed record Scenario(string Name, string PeerName, Action Peer, Actio
 {
     /// <summary>Runs before each of the two, outside the measured time.</summary>
     public Action Prepare { get; init; } = static () => { };
+
+    /// <summary>
+    /// Runs of our side before the first that counts: in a session that has been running, the just-in-time compiler has
+    /// settled, which takes it some fifty calls.
+    /// </summary>
+    public int SettlingRuns { get; init; }
 }

@@ -31,6 +31,8 @@ internal static class SideBySide
     {
         var peer = new List<double>();
         var ours = new List<double>();
+        for (var i = 0; i < scenario.SettlingRuns; i++)
+            _ = Time(scenario, scenario.Ours);
         for (var i = 0; i < WarmUps + runs; i++)
         {
             peer.Add(Time(scenario, scenario.Peer));

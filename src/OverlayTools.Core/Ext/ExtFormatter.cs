@@ -42,7 +42,7 @@ public sealed class ExtFormatter
 
     private int BlockSize => _geometry.BlockSize;
 
-    /// <summary>Formats the whole window. Nothing is on stable storage before the call returns.</summary>
+    /// <summary>Formats the whole window. It is the caller who makes the result durable, once, with what else belongs to it.</summary>
     /// <param name="window">Where the file system goes; its length decides the geometry.</param>
     /// <param name="options">What can be chosen.</param>
     /// <param name="root">The root directory with all that hangs below it.</param>
@@ -91,7 +91,6 @@ public sealed class ExtFormatter
             WriteNode(inode, node, parent);
         _inodes.Flush();
         WriteGroups();
-        _window.Flush();
     }
 
     // mke2fs's order on disk: root, lost+found, the resize inode's block, the journal.
