@@ -58,9 +58,9 @@ public static class OverlayCreator
         if (creation.Preallocate)
             Preallocation.Fill(file.Handle, 0, creation.SizeBytes, progress, token);
         ExtFormatter.Format(new FileWindow(file.Handle), new ExtFormatOptions(), tree, progress, token);
-        var image = OverlayReader.Describe(file.Handle, file.Target, id: null, 0, creation.SizeBytes);
         file.Commit(creation.Force);
-        return image;
+        // Only now, when all is on the disk, is it known how much of it the image takes.
+        return OverlayReader.Describe(file.Handle, file.Target, id: null, 0, creation.SizeBytes);
     }
 
     private static OverlayImage CreateInSif(
