@@ -51,7 +51,7 @@ internal sealed class FuseMount
             descriptors.Add((image, image));
 
         var name = Path.GetFileName(command[0]);
-        var processId = Spawn.Program(self, arguments, CurrentEnvironment(), descriptors);
+        var processId = Spawn.Program(self, arguments, OwnEnvironment.Variables(), descriptors);
         var mount = new FuseMount(name, target, log, processId);
         mount.WaitUntilReady();
         return mount;
@@ -116,13 +116,5 @@ internal sealed class FuseMount
     {
         var text = File.ReadAllText(_log).Trim();
         return text.Length > 0 ? text : $"exit code {_exitCode}";
-    }
-
-    private static List<string> CurrentEnvironment()
-    {
-        var variables = new List<string>();
-        foreach (System.Collections.DictionaryEntry variable in Environment.GetEnvironmentVariables())
-            variables.Add($"{variable.Key}={variable.Value}");
-        return variables;
     }
 }

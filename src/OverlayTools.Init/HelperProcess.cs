@@ -16,11 +16,7 @@ internal static class HelperProcess
         if (denyWriting)
             WriteFilter.Install();
 
-        var environment = Environment.GetEnvironmentVariables();
-        var variables = new List<string>(environment.Count);
-        foreach (System.Collections.DictionaryEntry variable in environment)
-            variables.Add($"{variable.Key}={variable.Value}");
-        var errno = Processes.Execute(command[0], command, variables);
+        var errno = Processes.Execute(command[0], command, OwnEnvironment.Variables());
         Console.Error.WriteLine(new LinuxException("execve", errno, command[0]).Message);
         return InitProtocol.NotFoundExitCode;
     }

@@ -1,6 +1,4 @@
-using System.Collections;
 using System.Diagnostics.CodeAnalysis;
-using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Win32.SafeHandles;
@@ -98,7 +96,7 @@ public sealed class ContainerProcess : IDisposable
         int processId;
         try
         {
-            processId = Spawn.Program(unshare, arguments, OwnEnvironment(), childEnds.Mapping);
+            processId = Spawn.Program(unshare, arguments, OwnEnvironment.Variables(), childEnds.Mapping);
         }
         catch
         {
@@ -245,10 +243,6 @@ public sealed class ContainerProcess : IDisposable
             : throw new EngineException(ErrorIds.RuntimeNotFound, $"'{path}' is missing.",
                 "Build or install the module again: the program is part of it.", path);
     }
-
-    private static List<string> OwnEnvironment() =>
-        [.. Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
-            .Select(pair => string.Create(CultureInfo.InvariantCulture, $"{pair.Key}={pair.Value}"))];
 
     /// <summary>What the child inherits: duplicates with high numbers, so that no source is also a target.</summary>
     private sealed class HandleList : IDisposable
