@@ -28,8 +28,8 @@ public sealed record WriterMark(string Host, int ProcessId, string? UserName, st
     /// <param name="file">The file; opened for its path is enough.</param>
     /// <param name="offset">Where the overlay starts in it: one file may have several.</param>
     /// <param name="processId">The process that watches over the container.</param>
-    /// <returns>False where that cannot be done, which is no reason not to write.</returns>
-    internal static bool Put(SafeFileHandle file, long offset, int processId)
+    /// <returns>What was put there; null where that cannot be done, which is no reason not to write.</returns>
+    internal static byte[]? Put(SafeFileHandle file, long offset, int processId)
     {
         var user = User.EffectiveId();
         var text = new StringBuilder()
@@ -39,11 +39,15 @@ public sealed record WriterMark(string Host, int ProcessId, string? UserName, st
         if (Environment.GetEnvironmentVariable("SLURM_JOB_ID") is { Length: > 0 } job)
             text.Append(CultureInfo.InvariantCulture, $"job={job}\n");
         var bytes = Encoding.UTF8.GetBytes(text.ToString());
-        return bytes.Length <= MostBytes && ExtendedAttributes.TrySet(file, NameFor(offset), bytes) == 0;
+        return bytes.Length <= MostBytes && ExtendedAttributes.TrySet(file, NameFor(offset), bytes) == 0 ? bytes : null;
     }
 
-    /// <summary>Takes the mark off.</summary>
-    internal static void Remove(SafeFileHandle file, long offset) => ExtendedAttributes.TryRemove(file, NameFor(offset));
+    /// <summary>Takes the mark off, unless the next writer has put another in its place.</summary>
+    internal static void Remove(SafeFileHandle file, long offset, ReadOnlySpan<byte> mark)
+    {
+        if (ExtendedAttributes.TryGet(file, NameFor(offset), MostBytes) is { } found && mark.SequenceEqual(found))
+            ExtendedAttributes.TryRemove(file, NameFor(offset));
+    }
 
     /// <summary>Reads the mark.</summary>
     /// <returns>Null when there is none, or it is of another form.</returns>
