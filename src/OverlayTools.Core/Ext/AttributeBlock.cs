@@ -15,6 +15,9 @@ internal static class AttributeBlock
     private const string AccessAcl = "system.posix_acl_access";
     private const string DefaultAcl = "system.posix_acl_default";
 
+    /// <summary>An access control list without entries, in the kernel's form.</summary>
+    public static readonly byte[] EmptyAcl = [2, 0, 0, 0];
+
     private static readonly (string Prefix, byte Index)[] Prefixes =
         [("user.", 1), ("trusted.", 4), ("security.", 6)];
 
@@ -22,10 +25,15 @@ internal static class AttributeBlock
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFull"/> when the attributes do not fit into a
     /// block,
     /// <see cref="ErrorIds.OverlayFeatureUnsupported"/> for a name that ext3 cannot store.</exception>
-    public static byte[] Build(IReadOnlyDictionary<string, byte[]> attributes, int blockSize)
+    public static byte[] Build(IReadOnlyDictionary<string, byte[]> attributes, int blockSize) =>
+        Build(attributes.Select(pair => Split(pair.Key, pair.Value)), blockSize);
+
+    /// <summary>Builds the block from names without prefix and values as they are on disk.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFull"/>.</exception>
+    public static byte[] Build(IEnumerable<(byte Index, byte[] Name, byte[] Value)> attributes, int blockSize)
     {
         // The kernel searches by these three, in this order (fs/ext4/xattr.c, ext4_xattr_cmp_entry).
-        var entries = attributes.Select(pair => Split(pair.Key, pair.Value))
+        var entries = attributes
             .OrderBy(entry => entry.Index).ThenBy(entry => entry.Name.Length)
             .ThenBy(entry => Convert.ToHexString(entry.Name), StringComparer.Ordinal).ToList();
         var need = HeaderSize + 4 + entries.Sum(entry => EntrySize + Padded(entry.Name.Length) + Padded(entry.Value.Length));
@@ -61,7 +69,10 @@ internal static class AttributeBlock
         return block;
     }
 
-    private static (byte Index, byte[] Name, byte[] Value) Split(string fullName, byte[] value)
+    /// <summary>Prefix, rest of the name and value as they are on disk.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFeatureUnsupported"/> for a name that ext3 cannot
+    /// store.</exception>
+    public static (byte Index, byte[] Name, byte[] Value) Split(string fullName, byte[] value)
     {
         if (fullName is AccessAcl or DefaultAcl)
             return (fullName == AccessAcl ? (byte)2 : (byte)3, [], AclOnDisk(fullName, value));

@@ -108,7 +108,7 @@ public sealed class ExtInode
     internal ExtTime Created { set => Time(0x90, 0x94, value); }
 
     /// <summary>When it was deleted, or the next orphan (<c>i_dtime</c>).</summary>
-    internal uint DeletionTime => U32(0x14);
+    internal uint DeletionTime { get => U32(0x14); set => U32(0x14, value); }
 
     /// <summary>Names that it has (<c>i_links_count</c>).</summary>
     public ushort LinksCount { get => U16(0x1A); internal set => U16(0x1A, value); }
@@ -121,6 +121,19 @@ public sealed class ExtInode
 
     /// <summary>The 60 bytes of <c>i_block</c>: pointers, a short link's target or a device number.</summary>
     internal Span<byte> Pointers => _raw.AsSpan(0x28, PointerBytes);
+
+    /// <summary>Distinguishes the files that have this number one after the other (<c>i_generation</c>).</summary>
+    internal uint Generation { get => U32(0x64); set => U32(0x64, value); }
+
+    /// <summary>What comes after the fields in use, for extended attributes; empty where there is no room.</summary>
+    internal Span<byte> AttributeArea
+    {
+        get
+        {
+            var extra = ExtraBytes;
+            return extra is > 0 && extra % 4 == 0 && OldSize + extra < _raw.Length ? _raw.AsSpan(OldSize + extra) : [];
+        }
+    }
 
     /// <summary>The block of extended attributes (<c>i_file_acl</c>).</summary>
     internal uint AttributeBlock { get => U32(0x68); set => U32(0x68, value); }
