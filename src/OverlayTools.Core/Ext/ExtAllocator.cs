@@ -109,6 +109,9 @@ internal sealed class ExtAllocator
         throw new EngineException(ErrorIds.OverlayFull, "No block of the file system is free.", "Use a larger image.");
     }
 
+    /// <summary>Makes the next run that is taken start at or after the beginning of a group.</summary>
+    public void GoTo(uint group) => _next = _geometry.FirstBlock(group);
+
     /// <summary>Marks an inode as used.</summary>
     public void TakeInode(uint inode, bool isDirectory)
     {

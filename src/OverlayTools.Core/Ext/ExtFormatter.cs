@@ -58,7 +58,7 @@ public sealed class ExtFormatter
         IProgress<EngineProgress>? progress = null, CancellationToken cancellation = default)
     {
         cancellation.ThrowIfCancellationRequested();
-        var geometry = ExtGeometry.Plan(window.Length, options.BytesPerInode);
+        var geometry = options.PlanGeometry(window.Length);
         if (options.ReservedBlocks > geometry.BlocksCount / 2)
             throw new EngineException(ErrorIds.OptionConflict, "More than half of the blocks would be reserved.",
                 "Reserve fewer blocks.");
@@ -97,8 +97,14 @@ public sealed class ExtFormatter
     private void WriteReservedInodes()
     {
         var root = MakeNode(_tree.Files[0].Inode, _tree.Files[0].Node, _tree.Files[0].Parent);
+        // In its inode's group, which is another one where each has only eight inodes.
+        var group = (ExtInode.LostAndFound - 1) / _geometry.InodesPerGroup;
+        if (group > 0)
+            _allocator.GoTo(group);
         var lostAndFound = MakeNode(_tree.Files[1].Inode, _tree.Files[1].Node, _tree.Files[1].Parent);
         _allocator.TakeInode(ExtInode.LostAndFound, isDirectory: true);
+        if (group > 0)
+            _allocator.GoTo(0);
         var resize = WriteResizeInode();
         _journal = WriteJournal();
         var badBlocks = NewInode();
