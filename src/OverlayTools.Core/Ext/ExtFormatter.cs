@@ -50,8 +50,8 @@ public sealed class ExtFormatter
     /// <param name="cancellation">Stops the work; the window is then neither old nor new.</param>
     /// <returns>The geometry.</returns>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlaySizeTooSmall"/>,
-    /// <see cref="ErrorIds.OverlaySizeTooLarge"/>, <see cref="ErrorIds.OverlayFull"/>, all before anything is
-    /// written.</exception>
+    /// <see cref="ErrorIds.OverlaySizeTooLarge"/>, <see cref="ErrorIds.OverlayFull"/>, <see cref="ErrorIds.OptionConflict"/>,
+    /// <see cref="ErrorIds.OverlayLabelInvalid"/>, all before anything is written.</exception>
     /// <exception cref="OperationCanceledException">The token asked for it.</exception>
     public static ExtGeometry Format(
         Window window, ExtFormatOptions options, ExtNode root,
@@ -62,6 +62,7 @@ public sealed class ExtFormatter
         if (options.ReservedBlocks > geometry.BlocksCount / 2)
             throw new EngineException(ErrorIds.OptionConflict, "More than half of the blocks would be reserved.",
                 "Reserve fewer blocks.");
+        _ = new ExtSuperblock { Label = options.Label };
         var tree = ExtTree.Number(root);
         CheckRoom(geometry, tree);
         new ExtFormatter(window, options, geometry, tree, progress, cancellation).Run();

@@ -110,6 +110,7 @@ public sealed class ExtSuperblock
     }
 
     /// <summary>The label, at most 16 bytes (<c>s_volume_name</c>).</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayLabelInvalid"/>.</exception>
     public string Label
     {
         get => Text(0x78, 16);
@@ -249,8 +250,10 @@ public sealed class ExtSuperblock
     private void Text(int offset, int length, string value)
     {
         var bytes = Encoding.UTF8.GetBytes(value);
-        if (bytes.Length > length)
-            throw new ArgumentException($"The label is longer than {length} bytes.", nameof(value));
+        if (bytes.Length > length || bytes.AsSpan().Contains((byte)0))
+            throw new EngineException(ErrorIds.OverlayLabelInvalid,
+                $"The label '{value.Replace('\0', '\uFFFD')}' is longer than {length} bytes of UTF-8, or holds a NUL.",
+                "Give a shorter label.");
         _raw.AsSpan(offset, length).Clear();
         bytes.CopyTo(_raw, offset);
     }
