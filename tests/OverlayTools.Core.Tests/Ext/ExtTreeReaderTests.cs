@@ -17,7 +17,7 @@ public sealed class ExtTreeReaderTests
         using var directory = new TemporaryDirectory();
         string[] options = inodeSize is null ? [] : ["-I", inodeSize];
         var image = Ext3Image.MadeByMke2fs(directory, sizeInMiB * MiB, options);
-        image.Mounted("rw,acl,user_xattr", point => KernelTree.Fill(point, 3000, 900 * MiB));
+        image.Mounted("rw,acl,user_xattr", point => KernelTree.Fill(point, 3000, 200 * MiB));
         Ext3Image? made = null;
         image.Read(fs =>
         {

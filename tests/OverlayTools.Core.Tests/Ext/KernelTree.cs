@@ -22,6 +22,7 @@ internal static class KernelTree
         File.WriteAllBytes(upper + "/tiny", [7]);
         Sparse(upper + "/sparse", sparseEnd);
         Fragmented(upper);
+        Pieces(upper + "/pieces", 2000);
         Names(upper + "/many", names);
         foreach (var length in SampleTree.LinkLengths)
             File.CreateSymbolicLink($"{upper}/link{length}", new string('x', Math.Min(length, 1000)));
@@ -43,7 +44,10 @@ internal static class KernelTree
             for i in 1 2 3 4 5; do echo $i > same$i; setfattr -n user.same -v '{{new string('s', 200)}}' same$i; done
             chattr +A same1; chattr +d same2
             touch -d '2100-02-03 04:05:06.123456789' same3; touch -d '1960-01-01 00:00:00.5' same4
-            touch -a -d '2001-01-01 01:01:01.987654321' same5; touch -h -d '2299-12-31 23:59:59.999999999' link1
+            touch -h -d '2299-12-31 23:59:59.999999999' link1
+            fallocate -o 500000 -l 300000 reserved 2>/dev/null || true; printf x | dd of=reserved bs=1 seek=600001 conv=notrunc status=none
+            fallocate -n -l 500000 same5 2>/dev/null || true
+            touch -a -d '2001-01-01 01:01:01.987654321' same5
             touch -d '2010-10-10 10:10:10.1' a/b .
             """);
     }
@@ -63,6 +67,13 @@ internal static class KernelTree
         // Direct blocks, then each level of indirect ones for blocks of one and of four KiB.
         foreach (var at in new[] { 0L, 5000, 100_000, 3_000_000, 70L << 20, end - 700 })
             RandomAccess.Write(file, SampleTree.Bytes((int)at, 700), at);
+    }
+
+    private static void Pieces(string path, int count)
+    {
+        using var file = File.OpenHandle(path, FileMode.CreateNew, FileAccess.ReadWrite);
+        for (var i = 0; i < count; i++)
+            RandomAccess.Write(file, [(byte)(i + 1)], i * 8192L);
     }
 
     // Two files that grow in turns, so that neither lies in one piece.

@@ -46,7 +46,7 @@ internal static class KernelView
         while (pending.TryPop(out var next))
         {
             var (path, node) = next;
-            view[path] = Describe(node);
+            view[path] = Describe(node, !path.Contains('\uFFFD'));
             foreach (var (name, child) in node.Children)
             {
                 if (path.Length > 0 || name.ToString() != "lost+found")
@@ -70,7 +70,7 @@ internal static class KernelView
             var full = path + "/" + part[0];
             var rest = part[1] switch
             {
-                "f" => $"{part[5]} {Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(full)))}",
+                "f" => $"{part[5]} {FileDigest(full)}",
                 "l" => part[9],
                 "c" or "b" => Ext3Image.Run("stat", "-c", "%t:%T", full).Trim(),
                 _ => "",
@@ -84,11 +84,11 @@ internal static class KernelView
         static string Time(string found) => found.TrimEnd('0').TrimEnd('.');
     }
 
-    private static string Describe(ExtNode node)
+    private static string Describe(ExtNode node, bool isText)
     {
         var (letter, rest) = node.Type switch
         {
-            ExtFileType.RegularFile => ("f", $"{node.Content.Length} {Digest(node.Content)}"),
+            ExtFileType.RegularFile => ("f", $"{node.Content.Length} {(isText ? Digest(node.Content) : "")}"),
             ExtFileType.Directory => ("d", ""),
             ExtFileType.SymbolicLink => ("l", Encoding.UTF8.GetString(node.Target.Span)),
             ExtFileType.CharacterDevice => ("c", $"{node.DeviceMajor:x}:{node.DeviceMinor:x}"),
@@ -109,6 +109,15 @@ internal static class KernelView
     {
         using var stream = content.Open();
         return Convert.ToHexString(SHA256.HashData(stream));
+    }
+
+    // A name that is not text cannot be opened from here.
+    private static string FileDigest(string path)
+    {
+        if (path.Contains('\uFFFD'))
+            return "";
+        using var file = File.OpenRead(path);
+        return Convert.ToHexString(SHA256.HashData(file));
     }
 
     private static Dictionary<string, string> Attributes(string path)
