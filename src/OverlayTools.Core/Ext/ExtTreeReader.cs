@@ -33,7 +33,8 @@ internal sealed class ExtTreeReader
     /// <exception cref="OperationCanceledException">The token asked for it.</exception>
     public static ExtNode Read(ExtFileSystem fileSystem, string path, CancellationToken cancellation)
     {
-        if (fileSystem.Find(path) is not { } start || fileSystem.ReadInode(start).FileType != ExtFileType.Directory)
+        if (fileSystem.Find(path) is not { } start
+            || (start != ExtInode.Root && fileSystem.ReadInode(start).FileType != ExtFileType.Directory))
             throw new EngineException(ErrorIds.OverlayFileNotFound, $"There is no directory '{path}' in the file system.",
                 "Name a directory of the overlay, for example /upper.", path);
         return new ExtTreeReader(fileSystem, cancellation).Run(start);
