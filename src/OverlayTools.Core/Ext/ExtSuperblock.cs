@@ -162,6 +162,12 @@ public sealed class ExtSuperblock
     /// (<c>s_jnl_blocks</c>).</summary>
     internal Span<byte> JournalBackup => _raw.AsSpan(0x10C, 68);
 
+    /// <summary><c>s_blocks_count_hi</c>, which only <c>64bit</c> has.</summary>
+    internal uint BlocksCountHigh => U32(0x150);
+
+    /// <summary>Whether block numbers have 64 bits (<c>64bit</c>).</summary>
+    internal bool Has64Bit => (FeatureIncompat & ExtFeatures.Incompat64Bit) != 0;
+
     /// <summary><c>s_min_extra_isize</c>.</summary>
     internal ushort MinExtraIsize { get => U16(0x15C); set => U16(0x15C, value); }
 
