@@ -27,6 +27,10 @@ public abstract class Window
         WriteCore(position, bytes);
     }
 
+    /// <summary>The first position at or after <paramref name="position"/> where there may be anything but zeros; the
+    /// length when there is none. Whoever does not know answers with the position itself.</summary>
+    public virtual long NextData(long position) => position;
+
     /// <summary>Returns when all that was written is on stable storage.</summary>
     public abstract void Flush();
 
