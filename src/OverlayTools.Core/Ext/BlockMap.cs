@@ -9,7 +9,7 @@ internal sealed class BlockMap
     private readonly ExtInode _inode;
     private readonly uint _number;
     private readonly BlockMapMath _math;
-    private readonly (uint At, byte[] Bytes)[] _levels;
+    private readonly (uint At, byte[]? Bytes)[] _levels = new (uint, byte[]?)[3];
 
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFeatureUnsupported"/> for extents and inline
     /// data.</exception>
@@ -22,9 +22,7 @@ internal sealed class BlockMap
         _fileSystem = fileSystem;
         _inode = inode;
         _number = number;
-        var size = fileSystem.Geometry.BlockSize;
-        _math = new BlockMapMath(size);
-        _levels = [(0, new byte[size]), (0, new byte[size]), (0, new byte[size])];
+        _math = new BlockMapMath(fileSystem.Geometry.BlockSize);
     }
 
     /// <summary>The block on disk of the file's block, or 0 for a hole.</summary>
@@ -50,8 +48,9 @@ internal sealed class BlockMap
         if (block == 0)
             return 0;
         ref var cached = ref _levels[level];
-        if (cached.At != block)
+        if (cached.At != block || cached.Bytes is null)
         {
+            cached.Bytes ??= new byte[_fileSystem.Geometry.BlockSize];
             _fileSystem.Window.Read(_fileSystem.Geometry.OffsetOf(block), cached.Bytes);
             cached.At = block;
         }

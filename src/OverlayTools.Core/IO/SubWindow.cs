@@ -28,6 +28,9 @@ public sealed class SubWindow : Window
     public override void Flush() => _outer.Flush();
 
     /// <inheritdoc/>
+    public override void StartFlush(long position, long count) => _outer.StartFlush(_offset + position, count);
+
+    /// <inheritdoc/>
     public override long NextData(long position) => Math.Min(_outer.NextData(_offset + position) - _offset, Length);
 
     /// <inheritdoc/>

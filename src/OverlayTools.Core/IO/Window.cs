@@ -34,6 +34,12 @@ public abstract class Window
     /// <summary>Returns when all that was written is on stable storage.</summary>
     public abstract void Flush();
 
+    /// <summary>Lets the range begin its way to stable storage, without waiting for it: <see cref="Flush"/> then has less to
+    /// do.</summary>
+    public virtual void StartFlush(long position, long count)
+    {
+    }
+
     /// <summary>Makes a range read as zeros, without using disk space where that can be had.</summary>
     public abstract void Clear(long position, long count);
 
