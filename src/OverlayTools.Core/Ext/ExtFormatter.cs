@@ -9,7 +9,7 @@ namespace OverlayTools.Ext;
 /// </summary>
 public sealed class ExtFormatter
 {
-    private readonly Window _window;
+    private readonly GatheringWindow _window;
     private readonly ExtFormatOptions _options;
     private readonly ExtGeometry _geometry;
     private readonly ExtAllocator _allocator;
@@ -30,7 +30,7 @@ public sealed class ExtFormatter
         Window window, ExtFormatOptions options, ExtGeometry geometry, ExtTree tree,
         IProgress<EngineProgress>? progress, CancellationToken cancellation)
     {
-        _window = window;
+        _window = new GatheringWindow(window);
         _options = options;
         _geometry = geometry;
         _tree = tree;
@@ -327,13 +327,13 @@ public sealed class ExtFormatter
         _window.Write(table + descriptors.Length, new ResizeTable(_geometry).PrimaryBlocks());
         // Last, so that a file system that was not finished is not taken for one.
         _window.Write(ExtSuperblock.Size, superblock.Raw);
+        _window.Drain();
     }
 
     private void WriteBitmaps(uint group)
     {
-        var both = new byte[2 * BlockSize];
-        _allocator.BlockBitmap(group).CopyTo(both, 0);
-        _allocator.InodeBitmap(group).CopyTo(both, BlockSize);
+        var both = _buffer.AsSpan(0, 2 * BlockSize);
+        _allocator.CopyBitmaps(group, both[..BlockSize], both[BlockSize..]);
         _window.Write(_geometry.OffsetOf(_geometry.BlockBitmap(group)), both);
     }
 
