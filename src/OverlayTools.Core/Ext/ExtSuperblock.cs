@@ -79,7 +79,7 @@ public sealed class ExtSuperblock
     internal ushort Errors { set => U16(0x3C, value); }
 
     /// <summary>When it was last checked (<c>s_lastcheck</c>).</summary>
-    internal uint LastCheck { set => U32(0x40, value); }
+    internal uint LastCheck { get => U32(0x40); set => U32(0x40, value); }
 
     /// <summary><c>s_rev_level</c>: 0 original, 1 dynamic (inode size and features are given).</summary>
     internal uint RevisionLevel { get => U32(0x4C); set => U32(0x4C, value); }
@@ -194,6 +194,9 @@ public sealed class ExtSuperblock
             ? FeatureIncompat | ExtFeatures.IncompatRecover
             : FeatureIncompat & ~ExtFeatures.IncompatRecover;
     }
+
+    /// <summary>When what happened to the file system.</summary>
+    public ExtHistory History => new(_raw);
 
     /// <summary>Whether it was unmounted cleanly, as far as the state says.</summary>
     public bool IsValid => (State & StateValid) != 0;

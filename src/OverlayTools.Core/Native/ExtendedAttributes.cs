@@ -6,7 +6,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace OverlayTools.Native;
 
-/// <summary><c>llistxattr(2)</c> and <c>lgetxattr(2)</c>.</summary>
+/// <summary><c>llistxattr(2)</c>, <c>lgetxattr(2)</c>, and those for one attribute of an open file.</summary>
 internal static partial class ExtendedAttributes
 {
     private const int MaxList = 65536;
@@ -24,6 +24,40 @@ internal static partial class ExtendedAttributes
 
     [LibraryImport("libc", EntryPoint = "lgetxattr", SetLastError = true)]
     private static partial nint Get(ReadOnlySpan<byte> path, ReadOnlySpan<byte> name, Span<byte> buffer, nint size);
+
+    [LibraryImport("libc", EntryPoint = "getxattr", SetLastError = true)]
+    private static partial nint GetFollowed(ReadOnlySpan<byte> path, ReadOnlySpan<byte> name, Span<byte> buffer, nint size);
+
+    [LibraryImport("libc", EntryPoint = "setxattr", SetLastError = true)]
+    private static partial int Set(ReadOnlySpan<byte> path, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, nint size, int flags);
+
+    [LibraryImport("libc", EntryPoint = "removexattr", SetLastError = true)]
+    private static partial int Remove(ReadOnlySpan<byte> path, ReadOnlySpan<byte> name);
+
+    /// <summary>Reads an attribute of an open file, which may be open for its path only.</summary>
+    /// <returns>Its bytes; null when there is none, or it is longer than <paramref name="most"/>.</returns>
+    public static byte[]? TryGet(SafeFileHandle file, string name, int most)
+    {
+        var buffer = new byte[most];
+        var size = GetFollowed(PathOf(file), Terminated(name), buffer, buffer.Length);
+        return size < 0 ? null : buffer[..(int)size];
+    }
+
+    /// <summary>Sets an attribute of an open file, which may be open for its path only.</summary>
+    /// <returns>0, or the error number.</returns>
+    public static int TrySet(SafeFileHandle file, string name, ReadOnlySpan<byte> value) =>
+        Set(PathOf(file), Terminated(name), value, value.Length, 0) == 0 ? 0 : Marshal.GetLastPInvokeError();
+
+    /// <summary>Removes an attribute of an open file, which may be open for its path only.</summary>
+    /// <returns>0, or the error number.</returns>
+    public static int TryRemove(SafeFileHandle file, string name) =>
+        Remove(PathOf(file), Terminated(name)) == 0 ? 0 : Marshal.GetLastPInvokeError();
+
+    // fsetxattr does not take a descriptor that was opened for its path; the link in /proc leads to the file itself.
+    private static byte[] PathOf(SafeFileHandle file) =>
+        Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{file.DangerousGetHandle()}\0"));
+
+    private static byte[] Terminated(string name) => Encoding.UTF8.GetBytes(name + "\0");
 
     /// <summary>All extended attributes of a file below a directory; a symbolic link's own, not its target's.</summary>
     /// <returns>Null without any, or where the file system has none.</returns>
