@@ -111,6 +111,7 @@ public sealed class ExtSuperblock
     }
 
     /// <summary>The label, at most 16 bytes (<c>s_volume_name</c>).</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayLabelInvalid"/>.</exception>
     public string Label
     {
         get => Text(0x78, 16);
@@ -161,6 +162,12 @@ public sealed class ExtSuperblock
     /// <summary>A copy of the journal inode's block pointers, its size's high and low half
     /// (<c>s_jnl_blocks</c>).</summary>
     internal Span<byte> JournalBackup => _raw.AsSpan(0x10C, 68);
+
+    /// <summary><c>s_blocks_count_hi</c>, which only <c>64bit</c> has.</summary>
+    internal uint BlocksCountHigh => U32(0x150);
+
+    /// <summary>Whether block numbers have 64 bits (<c>64bit</c>).</summary>
+    internal bool Has64Bit => (FeatureIncompat & ExtFeatures.Incompat64Bit) != 0;
 
     /// <summary><c>s_min_extra_isize</c>.</summary>
     internal ushort MinExtraIsize { get => U16(0x15C); set => U16(0x15C, value); }
@@ -253,8 +260,10 @@ public sealed class ExtSuperblock
     private void Text(int offset, int length, string value)
     {
         var bytes = Encoding.UTF8.GetBytes(value);
-        if (bytes.Length > length)
-            throw new ArgumentException($"The label is longer than {length} bytes.", nameof(value));
+        if (bytes.Length > length || bytes.AsSpan().Contains((byte)0))
+            throw new EngineException(ErrorIds.OverlayLabelInvalid,
+                $"The label '{value.Replace('\0', '\uFFFD')}' is longer than {length} bytes of UTF-8, or holds a NUL.",
+                "Give a shorter label.");
         _raw.AsSpan(offset, length).Clear();
         bytes.CopyTo(_raw, offset);
     }

@@ -53,7 +53,7 @@ internal sealed class InodeEditor(EditState state, FileContent content, Attribut
         inode.LinksCount = 0;
         inode.Size = 0;
         inode.Pointers.Clear();
-        inode.AttributeArea.Clear();
+        inode.Body.Clear();
         inode.DeletionTime = (uint)state.Now.Seconds;
         inode.Changed = state.Now;
         state.WriteInode(number, inode);
