@@ -21,6 +21,7 @@
         'New-SifImage'
         'Repair-OverlayImage'
         'Resize-OverlayImage'
+        'Set-OverlayImage'
         'Test-OverlayImage'
     )
     FunctionsToExport = @()
