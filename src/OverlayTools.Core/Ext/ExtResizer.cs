@@ -80,7 +80,7 @@ public static class ExtResizer
         return (long)geometry.LargestGrowth() * geometry.BlockSize;
     }
 
-    private static void RequireChangeable(ExtSuperblock superblock)
+    internal static void RequireChangeable(ExtSuperblock superblock)
     {
         if (superblock.HasErrors)
             throw ExtCorrupt.Because($"it recorded {Math.Max(1, superblock.ErrorCount)} error(s).");

@@ -57,6 +57,22 @@ internal sealed class Ext3Image(string path)
         return window;
     }
 
+    /// <summary>Shrinks the file system, and then cuts the file.</summary>
+    public ExtGrowth Shrink(long size)
+    {
+        using var file = Open();
+        var window = new FileWindow(file);
+        var change = ExtShrinker.Shrink(window, size, null, TestContext.Current.CancellationToken);
+        window.SetLength(size);
+        return change;
+    }
+
+    public long MinimumSize()
+    {
+        using var file = Open();
+        return ExtShrinker.MinimumSize(new FileWindow(file), TestContext.Current.CancellationToken);
+    }
+
     public void AssertClean()
     {
         Machine.NeedTool("e2fsck");
