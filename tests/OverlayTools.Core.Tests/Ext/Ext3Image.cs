@@ -67,6 +67,16 @@ internal sealed class Ext3Image(string path)
         return change;
     }
 
+    /// <summary>Shrinks the image, and says what was written for it.</summary>
+    public RecordingWindow RecordShrink(long size)
+    {
+        using var file = Open();
+        var window = new RecordingWindow(new FileWindow(file));
+        ExtShrinker.Shrink(window, size, null, TestContext.Current.CancellationToken);
+        window.SetLength(size);
+        return window;
+    }
+
     public long MinimumSize()
     {
         using var file = Open();

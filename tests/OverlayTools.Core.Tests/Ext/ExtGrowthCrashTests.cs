@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using OverlayTools.Ext;
-using OverlayTools.IO;
 using OverlayTools.TestSupport;
 
 namespace OverlayTools.Core.Tests.Ext;
@@ -12,7 +11,6 @@ public sealed class ExtGrowthCrashTests(ITestOutputHelper output)
 {
     private const long MiB = 1 << 20;
     private const long GiB = 1 << 30;
-    private const int StatesPerGrowth = 60;
 
     [Theory]
     [InlineData(61 * MiB, 62 * MiB, false)]       // inside the last group
@@ -41,11 +39,11 @@ public sealed class ExtGrowthCrashTests(ITestOutputHelper output)
         Assert.True(recording.Writes.Count > 10 && recording.Flushes >= 7, "nothing was recorded");
 
         var seen = new HashSet<long>();
-        foreach (var (description, steps) in States(recording, random))
+        foreach (var (description, steps) in CrashStates.Of(recording, random))
         {
             var state = directory["state"];
             Copy(pristine, state);
-            Apply(state, steps);
+            CrashStates.Apply(state, steps);
             var (exit, said, error) = Machine.Run("e2fsck", "-f", "-p", state);
             Assert.True(exit is 0 or 1, $"{description}: {said}{error}");
             var crashed = new Ext3Image(state);
@@ -69,7 +67,7 @@ public sealed class ExtGrowthCrashTests(ITestOutputHelper output)
         var recording = image.Record(100 * MiB);
         // The log has its start, nothing is in place: three flushes before the end of the in-place writes.
         var steps = recording.Steps.Take(recording.FlushedAt[3]).ToList();
-        Apply(pristine, steps);
+        CrashStates.Apply(pristine, steps);
         var crashed = new Ext3Image(pristine);
         Assert.True(crashed.Read(fs => fs.Superblock.NeedsRecovery));
         crashed.Mounted("rw", _ => { });
@@ -77,50 +75,6 @@ public sealed class ExtGrowthCrashTests(ITestOutputHelper output)
         Assert.Equal(100 * MiB / 1024, crashed.Field("Block count"));
         Assert.InRange(Machine.Run("e2fsck", "-f", "-p", pristine).ExitCode, 0, 1);
         crashed.AssertClean();
-    }
-
-    // Prefixes, prefixes whose last write is torn, and prefixes in which writes since the last flush are missing: a
-    // disk
-    // may keep them in any order.
-    private static IEnumerable<(string Description, List<RecordingWindow.Step> Steps)> States(
-        RecordingWindow recording, Random random)
-    {
-        var steps = recording.Steps;
-        // Most of the steps are new groups and the log; everything around the last flushes is looked at.
-        var interesting = recording.FlushedAt.SelectMany(at => new[] { at - 1, at, at + 1 });
-        var spread = Enumerable.Range(0, StatesPerGrowth).Select(i => (int)((long)i * steps.Count / StatesPerGrowth));
-        foreach (var count in interesting.Concat(spread).Append(steps.Count).Where(at => at >= 0 && at <= steps.Count).Distinct().Order())
-        {
-            yield return ($"after {count} of {steps.Count}", [.. steps.Take(count)]);
-            if (count == 0)
-                continue;
-            var last = steps[count - 1];
-            if (last.Bytes.Length > 0)
-            {
-                var half = Math.Max(512, last.Bytes.Length / 2 / 512 * 512);
-                yield return ($"write {count} of {steps.Count} torn at {half}",
-                    [.. steps.Take(count - 1), last with { Bytes = last.Bytes[..Math.Min(half, last.Bytes.Length)] }]);
-            }
-
-            var flushed = recording.FlushedAt.Where(at => at < count).DefaultIfEmpty(0).Max();
-            yield return ($"some of {flushed} to {count} of {steps.Count}",
-                [.. steps.Take(flushed), .. steps.Skip(flushed).Take(count - flushed).Where(s => s.IsLength || random.Next(2) == 0)]);
-        }
-    }
-
-    private static void Apply(string path, List<RecordingWindow.Step> steps)
-    {
-        using var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
-        var window = new FileWindow(file);
-        foreach (var step in steps)
-        {
-            if (step.IsLength)
-                window.SetLength(step.Count);
-            else if (step.Bytes.Length == 0)
-                window.Clear(step.Position, step.Count);
-            else
-                window.Write(step.Position, step.Bytes);
-        }
     }
 
     private static string Content(string path, TemporaryDirectory directory)
