@@ -145,7 +145,7 @@ public sealed class ExtSuperblock
     internal byte DefaultHashVersion { get => _raw[0xFC]; set => _raw[0xFC] = value; }
 
     /// <summary><c>s_jnl_backup_type</c>: 1 says that <see cref="JournalBackup"/> is filled.</summary>
-    internal byte JournalBackupType { set => _raw[0xFD] = value; }
+    internal byte JournalBackupType { get => _raw[0xFD]; set => _raw[0xFD] = value; }
 
     /// <summary>Bytes of a group descriptor (<c>s_desc_size</c>); 0 means 32.</summary>
     internal ushort DescriptorSize => U16(0xFE);
