@@ -76,7 +76,8 @@ public sealed partial class ExtEditor : IDisposable
     /// recorded.</exception>
     public static ExtEditor Open(Window window)
     {
-        var fileSystem = OpenChangeable(window);
+        var fileSystem = ExtFileSystem.Open(window);
+        ExtResizer.RequireChangeable(fileSystem.Superblock);
         if (fileSystem.Superblock.LastOrphan != 0)
             throw new EngineException(ErrorIds.OverlayDirtyJournal,
                 "The file system was not unmounted cleanly: there are files that wait to be deleted or cut.",
@@ -199,15 +200,14 @@ public sealed partial class ExtEditor : IDisposable
         _state.Clear();
     }
 
-    internal static ExtFileSystem OpenChangeable(Window window)
+    /// <summary>An editor of a file system in which files may wait to be deleted, and whose state nobody looked at; its
+    /// journal was replayed.</summary>
+    internal static ExtEditor OpenWithOrphans(Window window)
     {
         var fileSystem = ExtFileSystem.Open(window);
-        ExtResizer.RequireChangeable(fileSystem.Superblock);
-        return fileSystem;
+        ExtResizer.RequireFeatures(fileSystem.Superblock);
+        return new ExtEditor(window, fileSystem);
     }
-
-    /// <summary>An editor of a file system in which files may wait to be deleted.</summary>
-    internal static ExtEditor OpenWithOrphans(Window window) => new(window, OpenChangeable(window));
 
     internal (EditState State, InodeEditor Inodes) Parts => (_state, _inodes);
 
