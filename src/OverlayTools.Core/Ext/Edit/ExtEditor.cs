@@ -44,7 +44,7 @@ public sealed partial class ExtEditor : IDisposable
 
     /// <summary>Whether an operation first commits the ones before it when together they may become more than the
     /// journal holds. A crash then leaves the state after one of the commits.</summary>
-    public bool CommitsWhenLarge { get; init; }
+    public bool CommitsWhenLarge { get; set; }
 
     /// <summary>The time that operations set; null for the clock's.</summary>
     public ExtTime? Time { get; set; }
