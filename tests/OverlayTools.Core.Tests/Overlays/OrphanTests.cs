@@ -35,6 +35,15 @@ public sealed class OrphanTests
 
         var refused = Assert.Throws<EngineException>(() => Replayed(image, window => ExtEditor.Open(window)));
         Assert.Equal(ErrorIds.OverlayDirtyJournal, refused.ErrorId);
+        var edited = new Ext3Image(directory["edited"]);
+        Ext3Image.Run("cp", "--sparse=always", image.Path, edited.Path);
+        using (var file = edited.Open())
+        {
+            using var editor = ExtEditor.Open(new FileWindow(file), recover: true, TestContext.Current.CancellationToken);
+            Assert.Equal(blocks, editor.FreeBytes / long.Parse(blockSize, CultureInfo.InvariantCulture));
+        }
+
+        edited.AssertClean();
         var repair = Assert.Single(OverlayRepairer.Repair(image.Path, null, false, null, TestContext.Current.CancellationToken));
         Assert.True(repair.IsSound);
         Assert.Equal(7, repair.DeletedOrphans);

@@ -26,6 +26,7 @@ public sealed partial class ExtEditor : IDisposable
     private readonly AttributeEditor _attributes;
     private readonly InodeEditor _inodes;
     private readonly NameEditor _names;
+    private ExtTime? _time;
     private bool _isOver;
 
     private ExtEditor(Window window, ExtFileSystem fileSystem)
@@ -46,8 +47,18 @@ public sealed partial class ExtEditor : IDisposable
     /// journal holds. A crash then leaves the state after one of the commits.</summary>
     public bool CommitsWhenLarge { get; set; }
 
-    /// <summary>The time that operations set; null for the clock's.</summary>
-    public ExtTime? Time { get; set; }
+    /// <summary>The time that operations set, up to the year 2310; null for the clock's.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Inodes cannot hold it.</exception>
+    public ExtTime? Time
+    {
+        get => _time;
+        set
+        {
+            if (value is { } time)
+                _inodes.RequireTime(time);
+            _time = value;
+        }
+    }
 
     /// <summary>Whether there are changes that were not committed.</summary>
     public bool HasChanges => _state.Stage.HasChanges;
@@ -70,12 +81,21 @@ public sealed partial class ExtEditor : IDisposable
 
     /// <summary>Opens a file system for changing; nothing is written yet.</summary>
     /// <param name="window">The file system, for reading and writing.</param>
+    /// <param name="recover">Whether one that was not unmounted cleanly is made clean first, as a mount would: its journal
+    /// is replayed, and files that wait to be deleted are.</param>
+    /// <param name="cancellation">Stops the recovery, which then still has to be done.</param>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayNotExt3"/>,
-    /// <see cref="ErrorIds.OverlayFeatureUnsupported"/>, <see cref="ErrorIds.OverlayDirtyJournal"/> when the journal has
-    /// to be replayed, or files wait to be deleted, first, <see cref="ErrorIds.OverlayCorrupt"/> also when errors were
-    /// recorded.</exception>
-    public static ExtEditor Open(Window window)
+    /// <see cref="ErrorIds.OverlayFeatureUnsupported"/>, <see cref="ErrorIds.OverlayDirtyJournal"/> without
+    /// <paramref name="recover"/> when it was not unmounted cleanly, <see cref="ErrorIds.OverlayCorrupt"/> also when errors
+    /// were recorded.</exception>
+    public static ExtEditor Open(Window window, bool recover = false, CancellationToken cancellation = default)
     {
+        if (recover)
+        {
+            JournalReplay.Find(window, cancellation)?.Apply(null, cancellation);
+            OrphanList.Process(window, cancellation);
+        }
+
         var fileSystem = ExtFileSystem.Open(window);
         ExtResizer.RequireChangeable(fileSystem.Superblock);
         if (fileSystem.Superblock.LastOrphan != 0)

@@ -1,4 +1,5 @@
 using OverlayTools.Ext;
+using OverlayTools.Ext.Edit;
 using OverlayTools.IO;
 using OverlayTools.Overlays;
 using OverlayTools.TestSupport;
@@ -61,6 +62,42 @@ public sealed class ExtEditorCrashTests(ITestOutputHelper output)
 
         output.WriteLine($"before {seen[0]}, between {seen[1]}, after {seen[2]}");
         Assert.DoesNotContain(0, seen);
+    }
+
+    [Fact]
+    public void The_orphan_list_can_be_finished_by_whoever_comes_next()
+    {
+        Machine.NeedRoot();
+        Machine.NeedTool("e2fsck");
+        Machine.NeedTool("setfattr");
+        var seed = Environment.TickCount;
+        output.WriteLine($"seed {seed}");
+        using var directory = new TemporaryDirectory();
+        var image = Ext3Image.MadeByMke2fs(directory, 20 * MiB, "-b", "1024");
+        image.Mounted("rw", point => File.WriteAllBytes(point + "/late", SampleTree.Bytes(1, 5000)));
+        var (blocks, inodes) = (image.Field("Free blocks"), image.Field("Free inodes"));
+        DirtyImages.WithOrphans(image);
+        RecordingWindow recording;
+        using (var file = image.Open())
+        {
+            var window = new FileWindow(file);
+            JournalReplay.Find(window, TestContext.Current.CancellationToken)!.Apply(null, TestContext.Current.CancellationToken);
+            Copy(image.Path, directory["pristine"]);
+            recording = new RecordingWindow(window);
+            Assert.Equal(7, OrphanList.Process(recording, TestContext.Current.CancellationToken));
+        }
+
+        Assert.True(recording.Writes.Count > 10 && recording.Flushes >= 7, "nothing was recorded");
+        var which = 0;
+        foreach (var (description, steps) in CrashStates.Of(recording, 5, new Random(seed)))
+        {
+            var state = new Ext3Image(directory["state"]);
+            Copy(directory["pristine"], state.Path);
+            CrashStates.Apply(state.Path, steps);
+            Recover(state, which++ % 3, description);
+            state.AssertClean();
+            Assert.Equal((description, blocks, inodes), (description, state.Field("Free blocks"), state.Field("Free inodes")));
+        }
     }
 
     private static void Recover(Ext3Image state, int how, string description)

@@ -231,6 +231,37 @@ public sealed class ExtEditorTests
     }
 
     [Fact]
+    public void Fuse2fs_sees_what_the_kernel_sees_and_times_of_any_kind_can_be_set()
+    {
+        Machine.NeedRoot();
+        Machine.NeedTool("fuse2fs");
+        using var directory = new TemporaryDirectory();
+        var image = Ext3Image.Made(directory, 48 * MiB, SampleTree.Everything());
+        foreach (var time in new ExtTime?[] { new(0, 0), new(4_000_000_000, 5), new(10_700_000_000, 999_999_999), new(-1, 1), null })
+        {
+            Edit(image, editor =>
+            {
+                editor.Time = time;
+                Assert.Throws<ArgumentOutOfRangeException>(() => editor.Time = new ExtTime(11_000_000_000, 0));
+                var upper = editor.Find("/upper")!.Value;
+                var made = editor.MakeDirectory(upper, $"at {time}", 0x1ED, 1, 2);
+                editor.Write(editor.CreateFile(made, "file", 0x9ED, 3, 4), 0, SampleTree.Bytes(5, 50_000));
+                editor.CreateFile(made, "gone", 0x9ED, 3, 4);
+                editor.Unlink(made, "gone");
+                editor.Rename(upper, "small", made, "small");
+                editor.Rename(made, "small", upper, "small");
+            });
+            image.AssertClean();
+        }
+
+        string byKernel = "", byFuse = "";
+        image.Mounted("ro", point => byKernel = SampleTree.Describe(point));
+        image.FuseMounted("ro", point => byFuse = SampleTree.Describe(point));
+        Assert.Equal(byKernel, byFuse);
+        Assert.Contains("at ExtTime", byKernel, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_write_that_is_stopped_leaves_the_file_as_it_was()
     {
         Machine.NeedRoot();
