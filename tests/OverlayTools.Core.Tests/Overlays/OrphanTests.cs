@@ -39,7 +39,7 @@ public sealed class OrphanTests
         Ext3Image.Run("cp", "--sparse=always", image.Path, edited.Path);
         using (var file = edited.Open())
         {
-            using var editor = ExtEditor.Open(new FileWindow(file), recover: true, TestContext.Current.CancellationToken);
+            using var editor = ExtEditor.OpenRecovered(new FileWindow(file), null, TestContext.Current.CancellationToken);
             Assert.Equal(blocks, editor.FreeBytes / long.Parse(blockSize, CultureInfo.InvariantCulture));
         }
 

@@ -79,23 +79,28 @@ public sealed partial class ExtEditor : IDisposable
         }
     }
 
+    /// <summary>Opens a file system that was not unmounted cleanly, or that was: first its journal is replayed, and files
+    /// that wait to be deleted are, as a mount would do it.</summary>
+    /// <param name="window">The file system, for reading and writing.</param>
+    /// <param name="progress">Told of the replay.</param>
+    /// <param name="cancellation">Stops the recovery, which then still has to be done.</param>
+    /// <exception cref="EngineException">As <see cref="Open"/>, but for
+    /// <see cref="ErrorIds.OverlayDirtyJournal"/>.</exception>
+    public static ExtEditor OpenRecovered(
+        Window window, IProgress<EngineProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        JournalReplay.Find(window, cancellation)?.Apply(progress, cancellation);
+        OrphanList.Process(window, cancellation);
+        return Open(window);
+    }
+
     /// <summary>Opens a file system for changing; nothing is written yet.</summary>
     /// <param name="window">The file system, for reading and writing.</param>
-    /// <param name="recover">Whether one that was not unmounted cleanly is made clean first, as a mount would: its journal
-    /// is replayed, and files that wait to be deleted are.</param>
-    /// <param name="cancellation">Stops the recovery, which then still has to be done.</param>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayNotExt3"/>,
-    /// <see cref="ErrorIds.OverlayFeatureUnsupported"/>, <see cref="ErrorIds.OverlayDirtyJournal"/> without
-    /// <paramref name="recover"/> when it was not unmounted cleanly, <see cref="ErrorIds.OverlayCorrupt"/> also when errors
-    /// were recorded.</exception>
-    public static ExtEditor Open(Window window, bool recover = false, CancellationToken cancellation = default)
+    /// <see cref="ErrorIds.OverlayFeatureUnsupported"/>, <see cref="ErrorIds.OverlayDirtyJournal"/> when it was not
+    /// unmounted cleanly, <see cref="ErrorIds.OverlayCorrupt"/> also when errors were recorded.</exception>
+    public static ExtEditor Open(Window window)
     {
-        if (recover)
-        {
-            JournalReplay.Find(window, cancellation)?.Apply(null, cancellation);
-            OrphanList.Process(window, cancellation);
-        }
-
         var fileSystem = ExtFileSystem.Open(window);
         ExtResizer.RequireChangeable(fileSystem.Superblock);
         if (fileSystem.Superblock.LastOrphan != 0)
