@@ -237,6 +237,8 @@ public sealed class ExtEditorTests
         Machine.NeedTool("fuse2fs");
         using var directory = new TemporaryDirectory();
         var image = Ext3Image.Made(directory, 48 * MiB, SampleTree.Everything());
+        // A name that is no text is nothing that .NET can open.
+        Edit(image, editor => editor.RemoveDirectory(editor.Find("/upper")!.Value, new ExtName([0xFF, 0xFE, (byte)'x'])));
         foreach (var time in new ExtTime?[] { new(0, 0), new(4_000_000_000, 5), new(10_700_000_000, 999_999_999), new(-1, 1), null })
         {
             Edit(image, editor =>
