@@ -51,6 +51,9 @@ public static class ErrorIds
     /// <summary>Two of the chosen options exclude each other.</summary>
     public const string OptionConflict = nameof(OptionConflict);
 
+    /// <summary>A label is longer than the superblock's 16 bytes, or holds a NUL.</summary>
+    public const string OverlayLabelInvalid = nameof(OverlayLabelInvalid);
+
     /// <summary>A directory to create inside the overlay is not an absolute path, or leads outside.</summary>
     public const string InvalidDirectoryName = nameof(InvalidDirectoryName);
 

@@ -25,6 +25,7 @@ internal static class ErrorMapping
         [ErrorIds.OverlayNotWritable] = ErrorCategory.PermissionDenied,
         [ErrorIds.TooManyWritableOverlays] = ErrorCategory.InvalidArgument,
         [ErrorIds.OptionConflict] = ErrorCategory.InvalidArgument,
+        [ErrorIds.OverlayLabelInvalid] = ErrorCategory.InvalidArgument,
         [ErrorIds.InvalidDirectoryName] = ErrorCategory.InvalidArgument,
         [ErrorIds.OverlayWrongFileType] = ErrorCategory.InvalidArgument,
         [ErrorIds.OverlayDirectoryNotEmpty] = ErrorCategory.InvalidOperation,

@@ -46,6 +46,16 @@ internal sealed class JournalTransaction
     /// <summary>Whether so many changed blocks fit.</summary>
     public bool Fits(int blocks) => LogBlocks(blocks) <= _superblock.MaxLength - _superblock.First;
 
+    /// <summary>The most blocks that fit.</summary>
+    public int Capacity
+    {
+        get
+        {
+            var perDescriptor = JournalBlock.TagsPerBlock(BlockSize);
+            return (int)((_log.Length - 1L) * perDescriptor / (perDescriptor + 1));
+        }
+    }
+
     /// <summary>Makes the changes, and what was written to the window before that. They are durable when the call
     /// returns; another call may follow.</summary>
     /// <param name="blocks">New content by block number; the block of the primary superblock may be among them.</param>

@@ -28,7 +28,7 @@ internal sealed class Ext3Image(string path)
         var image = new Ext3Image(directory[Guid.NewGuid().ToString("N") + ".img"]);
         using (var file = File.OpenHandle(image.Path, FileMode.CreateNew, FileAccess.ReadWrite))
             new FileWindow(file).SetLength(size);
-        var (exit, output, error) = Machine.RunWith("mke2fs", ["-q", "-t", "ext3", "-F", .. options, image.Path],
+        var (exit, output, error) = Machine.RunWith("mke2fs", ["-q", .. options.Contains("-t") ? [] : (string[])["-t", "ext3"], "-F", .. options, image.Path],
             null, null, ("MKE2FS_DEVICE_SECTSIZE", "512"));
         Assert.True(exit == 0, output + error);
         return image;
@@ -55,6 +55,32 @@ internal sealed class Ext3Image(string path)
         var window = new RecordingWindow(new FileWindow(file));
         ExtResizer.Grow(window, size, null, TestContext.Current.CancellationToken);
         return window;
+    }
+
+    /// <summary>Shrinks the file system, and then cuts the file.</summary>
+    public ExtGrowth Shrink(long size)
+    {
+        using var file = Open();
+        var window = new FileWindow(file);
+        var change = ExtShrinker.Shrink(window, size, null, TestContext.Current.CancellationToken);
+        window.SetLength(size);
+        return change;
+    }
+
+    /// <summary>Shrinks the image, and says what was written for it.</summary>
+    public RecordingWindow RecordShrink(long size)
+    {
+        using var file = Open();
+        var window = new RecordingWindow(new FileWindow(file));
+        ExtShrinker.Shrink(window, size, null, TestContext.Current.CancellationToken);
+        window.SetLength(size);
+        return window;
+    }
+
+    public long MinimumSize()
+    {
+        using var file = Open();
+        return ExtShrinker.MinimumSize(new FileWindow(file), TestContext.Current.CancellationToken);
     }
 
     public void AssertClean()

@@ -2,15 +2,6 @@ using System.Buffers.Binary;
 
 namespace OverlayTools.Ext.Edit;
 
-/// <summary>One extended attribute as it is on disk.</summary>
-/// <param name="Index">What the prefix of the name is (<c>e_name_index</c>).</param>
-/// <param name="Name">The name without prefix.</param>
-/// <param name="Value">The value.</param>
-internal sealed record DiskAttribute(byte Index, byte[] Name, byte[] Value)
-{
-    public bool IsNamed(byte index, ReadOnlySpan<byte> name) => Index == index && name.SequenceEqual(Name);
-}
-
 /// <summary>The extended attributes in an inode, or in a block of their own: read from bytes and written to
 /// them.</summary>
 internal static class AttributeArea
@@ -19,16 +10,16 @@ internal static class AttributeArea
 
     /// <summary>The attributes in an inode.</summary>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayCorrupt"/>.</exception>
-    public static List<DiskAttribute> ReadBody(ExtInode inode)
+    public static List<AttributeEntry> ReadBody(ExtInode inode)
     {
-        ReadOnlySpan<byte> area = inode.AttributeArea;
+        ReadOnlySpan<byte> area = inode.Body;
         return area.Length > BodyHeader && BinaryPrimitives.ReadUInt32LittleEndian(area) == AttributeBlock.MagicNumber
             ? Read(area, BodyHeader, BodyHeader) : [];
     }
 
     /// <summary>The attributes in a block.</summary>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayCorrupt"/>.</exception>
-    public static List<DiskAttribute> ReadBlock(ReadOnlySpan<byte> block)
+    public static List<AttributeEntry> ReadBlock(ReadOnlySpan<byte> block)
     {
         if (BinaryPrimitives.ReadUInt32LittleEndian(block) != AttributeBlock.MagicNumber
             || BinaryPrimitives.ReadUInt32LittleEndian(block[8..]) != 1 || References(block) == 0)
@@ -43,42 +34,17 @@ internal static class AttributeArea
 
     /// <summary>Puts attributes into an inode.</summary>
     /// <returns>Whether there was room; if not, nothing was changed.</returns>
-    public static bool TryWriteBody(ExtInode inode, IReadOnlyCollection<DiskAttribute> attributes)
+    public static bool TryWriteBody(ExtInode inode, IReadOnlyCollection<AttributeEntry> attributes)
     {
-        var area = inode.AttributeArea;
-        if (attributes.Count == 0)
-        {
-            area.Clear();
-            return true;
-        }
-
-        var need = BodyHeader + sizeof(uint) + attributes.Sum(attribute => AttributeBlock.EntrySize
-            + AttributeBlock.Padded(attribute.Name.Length) + AttributeBlock.Padded(attribute.Value.Length));
-        if (need > area.Length)
+        if (attributes.Count > 0 && BodyHeader + sizeof(uint) + attributes.Sum(attribute => attribute.Size) > inode.Body.Length)
             return false;
-        area.Clear();
-        BinaryPrimitives.WriteUInt32LittleEndian(area, AttributeBlock.MagicNumber);
-        var at = BodyHeader;
-        var end = area.Length;
-        foreach (var (index, name, value) in attributes)
-        {
-            end -= AttributeBlock.Padded(value.Length);
-            value.CopyTo(area[end..]);
-            var entry = area[at..];
-            entry[0] = (byte)name.Length;
-            entry[1] = index;
-            BinaryPrimitives.WriteUInt16LittleEndian(entry[2..], (ushort)(value.Length == 0 ? 0 : end - BodyHeader));
-            BinaryPrimitives.WriteUInt32LittleEndian(entry[8..], (uint)value.Length);
-            name.CopyTo(entry[AttributeBlock.EntrySize..]);
-            at += AttributeBlock.EntrySize + AttributeBlock.Padded(name.Length);
-        }
-
+        AttributeBlock.WriteBody(inode.Body, AttributeEntry.Sorted(attributes));
         return true;
     }
 
-    private static List<DiskAttribute> Read(ReadOnlySpan<byte> area, int first, int valueBase)
+    private static List<AttributeEntry> Read(ReadOnlySpan<byte> area, int first, int valueBase)
     {
-        var found = new List<DiskAttribute>();
+        var found = new List<AttributeEntry>();
         for (var at = first; at + sizeof(uint) <= area.Length && BinaryPrimitives.ReadUInt32LittleEndian(area[at..]) != 0;)
         {
             if (at + AttributeBlock.EntrySize > area.Length)
@@ -89,7 +55,7 @@ internal static class AttributeArea
             var offset = length == 0 ? 0 : valueBase + BinaryPrimitives.ReadUInt16LittleEndian(entry[2..]);
             if (size > entry.Length || BinaryPrimitives.ReadUInt32LittleEndian(entry[4..]) != 0 || length > area.Length - offset)
                 throw Damaged();
-            found.Add(new DiskAttribute(entry[1], entry.Slice(AttributeBlock.EntrySize, entry[0]).ToArray(),
+            found.Add(new AttributeEntry(entry[1], entry.Slice(AttributeBlock.EntrySize, entry[0]).ToArray(),
                 area.Slice(offset, (int)length).ToArray()));
             at += size;
         }

@@ -10,22 +10,21 @@ internal sealed class AttributeEditor(EditState state)
     /// <summary>Sets an attribute.</summary>
     public void Set(uint number, string name, byte[] value)
     {
-        var (index, rest, onDisk) = AttributeBlock.Split(name, value);
+        var attribute = AttributeEntry.From(name, value);
         var inode = state.ReadInode(number);
         RequireKind(number, inode, name);
-        var attribute = new DiskAttribute(index, rest, onDisk);
         var body = AttributeArea.ReadBody(inode);
         var block = ReadBlock(inode);
         // As the kernel (ext4_xattr_set_handle): to the inode if it fits, and then it is gone from the block.
         if (AttributeArea.TryWriteBody(inode, With(body, attribute)))
         {
-            if (block.RemoveAll(other => other.IsNamed(index, rest)) > 0)
+            if (block.RemoveAll(other => other.IsNamed(attribute)) > 0)
                 WriteBlock(number, inode, block);
         }
         else
         {
             WriteBlock(number, inode, With(block, attribute));
-            if (body.RemoveAll(other => other.IsNamed(index, rest)) > 0)
+            if (body.RemoveAll(other => other.IsNamed(attribute)) > 0)
                 AttributeArea.TryWriteBody(inode, body);
         }
 
@@ -37,12 +36,12 @@ internal sealed class AttributeEditor(EditState state)
     /// <returns>Whether it was there.</returns>
     public bool Remove(uint number, string name)
     {
-        var (index, rest) = NameOnly(name);
+        var attribute = AttributeEntry.NameOnly(name);
         var inode = state.ReadInode(number);
         var body = AttributeArea.ReadBody(inode);
         var block = ReadBlock(inode);
-        var inBody = body.RemoveAll(other => other.IsNamed(index, rest)) > 0;
-        var inBlock = block.RemoveAll(other => other.IsNamed(index, rest)) > 0;
+        var inBody = body.RemoveAll(other => other.IsNamed(attribute)) > 0;
+        var inBlock = block.RemoveAll(other => other.IsNamed(attribute)) > 0;
         if (inBody)
             AttributeArea.TryWriteBody(inode, body);
         if (inBlock)
@@ -62,15 +61,8 @@ internal sealed class AttributeEditor(EditState state)
         Drop(number, inode);
     }
 
-    private static List<DiskAttribute> With(List<DiskAttribute> attributes, DiskAttribute added) =>
-        [.. attributes.Where(other => !other.IsNamed(added.Index, added.Name)), added];
-
-    // The value of an access control list has a form that is checked, and none when it is removed.
-    private static (byte Index, byte[] Name) NameOnly(string name)
-    {
-        var (index, rest, _) = AttributeBlock.Split(name, AttributeBlock.EmptyAcl);
-        return (index, rest);
-    }
+    private static List<AttributeEntry> With(List<AttributeEntry> attributes, AttributeEntry added) =>
+        [.. attributes.Where(other => !other.IsNamed(added)), added];
 
     private static void RequireKind(uint number, ExtInode inode, string name)
     {
@@ -83,7 +75,7 @@ internal sealed class AttributeEditor(EditState state)
                 $"Inode {number} is a {inode.FileType}, which cannot have the extended attribute '{name}'.", null);
     }
 
-    private List<DiskAttribute> ReadBlock(ExtInode inode)
+    private List<AttributeEntry> ReadBlock(ExtInode inode)
     {
         if (inode.AttributeBlock == 0)
             return [];
@@ -91,7 +83,7 @@ internal sealed class AttributeEditor(EditState state)
         return AttributeArea.ReadBlock(state.Stage.Read(inode.AttributeBlock));
     }
 
-    private void WriteBlock(uint number, ExtInode inode, List<DiskAttribute> attributes)
+    private void WriteBlock(uint number, ExtInode inode, List<AttributeEntry> attributes)
     {
         if (attributes.Count == 0)
         {
@@ -99,7 +91,7 @@ internal sealed class AttributeEditor(EditState state)
             return;
         }
 
-        var content = AttributeBlock.Build(attributes.Select(a => (a.Index, a.Name, a.Value)), state.BlockSize);
+        var content = AttributeBlock.Build(AttributeEntry.Sorted(attributes), state.BlockSize);
         var old = inode.AttributeBlock;
         if (old != 0 && AttributeArea.References(state.Stage.Read(old)) == 1)
         {

@@ -53,7 +53,7 @@ internal sealed class InodeEditor(EditState state, FileContent content, Attribut
         inode.LinksCount = 0;
         inode.Size = 0;
         inode.Pointers.Clear();
-        inode.AttributeArea.Clear();
+        inode.Body.Clear();
         // A small number would be the next inode on the list of files to delete.
         inode.DeletionTime = state.Now.Seconds > state.Geometry.InodesCount && state.Now.Seconds <= uint.MaxValue
             ? (uint)state.Now.Seconds : (uint)DateTimeOffset.UtcNow.ToUnixTimeSeconds();

@@ -26,7 +26,7 @@ public sealed class ExtEditorCrashTests(ITestOutputHelper output)
         Edited(image, editor => Prepare(editor));
         image.AssertClean();
         var pristine = directory["pristine"];
-        Copy(image.Path, pristine);
+        CrashStates.Copy(image.Path, pristine);
         var trees = new List<string> { Tree(image) };
 
         var recording = Edited(image, editor =>
@@ -38,9 +38,8 @@ public sealed class ExtEditorCrashTests(ITestOutputHelper output)
         image.AssertClean();
         Assert.True(recording.Writes.Count > 60 && recording.Flushes >= 14, "nothing was recorded");
         // Between the two commits.
-        var half = new Ext3Image(directory["half"]);
-        Copy(pristine, half.Path);
-        CrashStates.Apply(half.Path, recording.Steps.Take(recording.FlushedAt[recording.Flushes / 2 - 1]));
+        var half = new CrashStates("half", [.. recording.Steps.Take(recording.FlushedAt[recording.Flushes / 2 - 1])])
+            .Make(pristine, directory["half"]);
         half.AssertClean();
         trees.Add(Tree(half));
         trees.Add(Tree(image));
@@ -48,11 +47,10 @@ public sealed class ExtEditorCrashTests(ITestOutputHelper output)
 
         var seen = new int[3];
         var which = 0;
-        foreach (var (description, steps) in CrashStates.Of(recording, 16, new Random(seed)))
+        foreach (var crash in CrashStates.Of(recording, new Random(seed), 16))
         {
-            var state = new Ext3Image(directory["state"]);
-            Copy(pristine, state.Path);
-            CrashStates.Apply(state.Path, steps);
+            var description = crash.Description;
+            var state = crash.Make(pristine, directory["state"]);
             Recover(state, which++ % 3, description);
             state.AssertClean();
             var tree = trees.IndexOf(Tree(state));
@@ -82,18 +80,17 @@ public sealed class ExtEditorCrashTests(ITestOutputHelper output)
         {
             var window = new FileWindow(file);
             JournalReplay.Find(window, TestContext.Current.CancellationToken)!.Apply(null, TestContext.Current.CancellationToken);
-            Copy(image.Path, directory["pristine"]);
+            CrashStates.Copy(image.Path, directory["pristine"]);
             recording = new RecordingWindow(window);
             Assert.Equal(7, OrphanList.Process(recording, TestContext.Current.CancellationToken));
         }
 
         Assert.True(recording.Writes.Count > 10 && recording.Flushes >= 7, "nothing was recorded");
         var which = 0;
-        foreach (var (description, steps) in CrashStates.Of(recording, 5, new Random(seed)))
+        foreach (var crash in CrashStates.Of(recording, new Random(seed), 5))
         {
-            var state = new Ext3Image(directory["state"]);
-            Copy(directory["pristine"], state.Path);
-            CrashStates.Apply(state.Path, steps);
+            var description = crash.Description;
+            var state = crash.Make(directory["pristine"], directory["state"]);
             Recover(state, which++ % 3, description);
             state.AssertClean();
             Assert.Equal((description, blocks, inodes), (description, state.Field("Free blocks"), state.Field("Free inodes")));
@@ -179,6 +176,4 @@ public sealed class ExtEditorCrashTests(ITestOutputHelper output)
         image.Mounted("ro,noatime,user_xattr", point => tree = MountedTree.Describe(point));
         return tree + image.Dump("-h").Split('\n')[0];
     }
-
-    private static void Copy(string from, string to) => Ext3Image.Run("cp", "--sparse=always", from, to);
 }
