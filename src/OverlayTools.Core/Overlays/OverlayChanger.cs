@@ -39,9 +39,8 @@ public static class OverlayChanger
     internal static void Apply(
         Window window, OverlayChange change, IProgress<EngineProgress>? progress, CancellationToken token)
     {
-        JournalReplay.Find(window, token)?.Apply(progress, token);
+        using var editor = ExtEditor.OpenRecovered(window, progress, token);
         var fileSystem = ExtFileSystem.Open(window);
-        using var editor = ExtEditor.Open(window);
         if (change.Label is { } label && label != fileSystem.Superblock.Label)
             editor.SetLabel(label);
         if (change.Owner is { } owner)
