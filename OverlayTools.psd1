@@ -16,6 +16,7 @@
         'Add-SifPartition'
         'Get-SifDescriptor'
         'Invoke-ContainerWithOverlay'
+        'Measure-OverlaySource'
         'New-OverlayImage'
         'New-SifImage'
         'Repair-OverlayImage'

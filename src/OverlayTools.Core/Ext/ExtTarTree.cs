@@ -26,7 +26,7 @@ public sealed class ExtTarTree : IDisposable
     /// <summary>Reads an archive: ustar, GNU or pax, uncompressed or compressed by gzip.</summary>
     /// <param name="archive">The archive, from its position on. It stays the caller's, and open.</param>
     /// <param name="spoolDirectory">Where to keep the contents of an archive that cannot seek or is compressed: in a
-    /// temporary file without a name.</param>
+    /// temporary file without a name. Null when only the tree is wanted, and no content is going to be read.</param>
     /// <param name="owner">Who shall own every file; null keeps the owners, by number.</param>
     /// <param name="progress">Told about bytes read.</param>
     /// <param name="cancellation">Stops the work.</param>
@@ -34,7 +34,7 @@ public sealed class ExtTarTree : IDisposable
     /// <see cref="ErrorIds.TarMemberRefused"/>; each names the member.</exception>
     /// <exception cref="OperationCanceledException">The token asked for it.</exception>
     public static ExtTarTree Read(
-        Stream archive, string spoolDirectory, (uint UserId, uint GroupId)? owner = null,
+        Stream archive, string? spoolDirectory, (uint UserId, uint GroupId)? owner = null,
         IProgress<EngineProgress>? progress = null, CancellationToken cancellation = default)
     {
         var plain = TarInput.Uncompressed(archive);

@@ -121,7 +121,6 @@ internal sealed class TarTreeBuilder(TarContentStore store, (uint UserId, uint G
         new(type, type == ExtFileType.SymbolicLink ? 0x1FF : permissions, owner?.UserId ?? member.UserId, owner?.GroupId ?? member.GroupId)
         {
             Modified = new ExtTime(member.Modified.Seconds, member.Modified.Nanoseconds),
-            Accessed = member.Accessed is { } accessed ? new ExtTime(accessed.Seconds, accessed.Nanoseconds) : null,
             Attributes = Stored(member),
             Content = type == ExtFileType.RegularFile ? Content(member) : ExtContent.Empty,
             Target = type == ExtFileType.SymbolicLink ? member.LinkTarget : default,

@@ -12,15 +12,16 @@ internal sealed class TarContentStore : IDisposable
     private const int ChunkSize = 1 << 16;
 
     private readonly Stream _archive;
-    private readonly string _spoolDirectory;
+    private readonly string? _spoolDirectory;
     private readonly bool _isInPlace;
     private readonly byte[] _buffer = new byte[ChunkSize];
     private SafeFileHandle? _spool;
     private long _spooled;
 
     /// <param name="archive">The archive, uncompressed.</param>
-    /// <param name="spoolDirectory">Where a temporary file may be made.</param>
-    public TarContentStore(Stream archive, string spoolDirectory)
+    /// <param name="spoolDirectory">Where a temporary file may be made; null when contents are not going to be
+    /// read.</param>
+    public TarContentStore(Stream archive, string? spoolDirectory)
     {
         _archive = archive;
         _spoolDirectory = spoolDirectory;
@@ -67,7 +68,7 @@ internal sealed class TarContentStore : IDisposable
     public long Keep(long count, ReadOnlySpan<byte> member, CancellationToken cancellation)
     {
         var at = _isInPlace ? Position : _spooled;
-        if (_isInPlace)
+        if (_isInPlace || _spoolDirectory is null)
         {
             Skip(count, member, cancellation);
             return at;
@@ -79,7 +80,7 @@ internal sealed class TarContentStore : IDisposable
             var part = _buffer.AsSpan(0, (int)Math.Min(left, ChunkSize));
             if (Read(part) < part.Length)
                 throw Short(member);
-            RandomAccess.Write(_spool ??= OpenSpool(), part, _spooled);
+            RandomAccess.Write(_spool ??= OpenSpool(_spoolDirectory), part, _spooled);
             _spooled += part.Length;
         }
 
@@ -90,7 +91,7 @@ internal sealed class TarContentStore : IDisposable
     public int ReadKept(long at, Span<byte> buffer)
     {
         if (!_isInPlace)
-            return _spool is null ? 0 : RandomAccess.Read(_spool, buffer, at);
+            return _spool is null ? throw new InvalidOperationException("Contents were not kept.") : RandomAccess.Read(_spool, buffer, at);
         _archive.Position = at;
         return _archive.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
     }
@@ -98,10 +99,10 @@ internal sealed class TarContentStore : IDisposable
     /// <summary>Closes the temporary file, which is gone then; the archive is the caller's.</summary>
     public void Dispose() => _spool?.Dispose();
 
-    private SafeFileHandle OpenSpool()
+    private static SafeFileHandle OpenSpool(string directory)
     {
         const uint ownerOnly = 0x180; // 0600
-        var path = Path.Combine(_spoolDirectory, $".tar-{Guid.NewGuid():N}.tmp");
+        var path = Path.Combine(directory, $".tar-{Guid.NewGuid():N}.tmp");
         var handle = Open.File(path, Open.ReadWrite | Open.Create | Open.Exclusive | Open.NoFollow, ownerOnly);
         File.Delete(path);
         return handle;

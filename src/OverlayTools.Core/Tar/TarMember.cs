@@ -23,8 +23,6 @@ internal sealed record TarMember
 
     public (long Seconds, uint Nanoseconds) Modified { get; init; }
 
-    public (long Seconds, uint Nanoseconds)? Accessed { get; init; }
-
     public uint DeviceMajor { get; init; }
 
     public uint DeviceMinor { get; init; }

@@ -84,7 +84,6 @@ internal sealed class TarReader(TarContentStore store, CancellationToken cancell
             UserId = Id(pax.Integer("uid") ?? header.UserId, "owner", name),
             GroupId = Id(pax.Integer("gid") ?? header.GroupId, "group", name),
             Modified = pax.Time("mtime") ?? (header.Modified, 0),
-            Accessed = pax.Time("atime"),
             Attributes = AttributesOf(pax, name),
         };
         var stored = pax.Integer("size") ?? header.DataSize;

@@ -29,7 +29,12 @@ public sealed class NewOverlayImageCommand : OverlayToolsCommand
     [ValidateNotNullOrEmpty]
     public string[] CreateDirectory { get; set; } = [];
 
-    /// <summary>Let root own the overlay, as running it with -FakeRoot needs.</summary>
+    /// <summary>A directory, or a tar archive, whose content the overlay gets.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? Source { get; set; }
+
+    /// <summary>Let root own the overlay, and all that comes from the source, as running it with -FakeRoot needs.</summary>
     [Parameter]
     public SwitchParameter FakeRoot { get; set; }
 
@@ -57,8 +62,13 @@ public sealed class NewOverlayImageCommand : OverlayToolsCommand
 
     private void Create(string path)
     {
+        string? source = null;
+        if (Source is not null && !TryResolveNew(Source, out source))
+            return;
+        var sizeForSource = source is not null && !MyInvocation.BoundParameters.ContainsKey(nameof(SizeBytes));
         var embedded = OverlayCreator.IsSif(path);
-        var action = $"Create an overlay of {ByteSize.Format(SizeBytes)}"
+        var action = (sizeForSource ? "Create an overlay" : $"Create an overlay of {ByteSize.Format(SizeBytes)}")
+            + (source is null ? string.Empty : $" with the content of '{source}'")
             + (embedded ? " in this SIF image" : Force && File.Exists(path) ? ", replacing the file" : string.Empty);
         if (!ShouldProcess(path, action))
             return;
@@ -67,6 +77,9 @@ public sealed class NewOverlayImageCommand : OverlayToolsCommand
         {
             Path = path,
             SizeBytes = SizeBytes,
+            Source = source,
+            SizeForSource = sizeForSource,
+            KeepSourceOwners = !FakeRoot,
             Directories = CreateDirectory,
             UserId = FakeRoot ? 0 : User.EffectiveId(),
             GroupId = FakeRoot ? 0 : User.EffectiveGroupId(),

@@ -136,15 +136,15 @@ public sealed class ExtTarTreeTests(ITestOutputHelper output)
     {
         var capability = "\x01\0\0\x02\xFF\xFE\x80\0" + new string('\0', 12);
         var archive = new TarBuilder()
-            .Pax(("uid", "4294967294"), ("gid", "3000000000"), ("mtime", "-1.25"), ("atime", "4000000000.123456789"),
+            .Pax(("uid", "4294967294"), ("gid", "3000000000"), ("mtime", "-1.25"), ("atime", "7"),
                 ("SCHILY.xattr.security.capability", capability), ("SCHILY.xattr.user.empty", ""), ("SCHILY.xattr.btrfs.mine", "x"),
                 ("SCHILY.acl.access", "user::rw-,user:lisp:r--:500,group::r--,mask::r--,other::---\n"))
-            .Add("file", content: "f").Add("link", '2', link: "\xE9t\xE9");
+            .Add("file", content: "f").Pax(("mtime", "4000000000.1234567899")).Add("link", '2', link: "\xE9t\xE9");
         using var tree = Tree(archive);
         var file = Find(tree, "file");
         Assert.Equal((4294967294u, 3000000000u), (file.UserId, file.GroupId));
         Assert.Equal(new ExtTime(-2, 750_000_000), file.Modified);
-        Assert.Equal(new ExtTime(4000000000, 123456789), file.Accessed);
+        Assert.Equal(new ExtTime(4000000000, 123456789), Find(tree, "link").Modified);
         Assert.Equal(Encoding.Latin1.GetBytes(capability), file.Attributes["security.capability"]);
         Assert.Equal(["security.capability", "system.posix_acl_access", "user.empty"], file.Attributes.Keys.Order(StringComparer.Ordinal));
         Assert.Equal([0xE9, (byte)'t', 0xE9], Find(tree, "link").Target.ToArray());
