@@ -9,7 +9,7 @@ namespace OverlayTools.Ext;
 /// </summary>
 public sealed class ExtFormatter
 {
-    private readonly Window _window;
+    private readonly GatheringWindow _window;
     private readonly ExtFormatOptions _options;
     private readonly ExtGeometry _geometry;
     private readonly ExtAllocator _allocator;
@@ -30,7 +30,7 @@ public sealed class ExtFormatter
         Window window, ExtFormatOptions options, ExtGeometry geometry, ExtTree tree,
         IProgress<EngineProgress>? progress, CancellationToken cancellation)
     {
-        _window = window;
+        _window = new GatheringWindow(window);
         _options = options;
         _geometry = geometry;
         _tree = tree;
@@ -51,18 +51,19 @@ public sealed class ExtFormatter
     /// <param name="cancellation">Stops the work; the window is then neither old nor new.</param>
     /// <returns>The geometry.</returns>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlaySizeTooSmall"/>,
-    /// <see cref="ErrorIds.OverlaySizeTooLarge"/>, <see cref="ErrorIds.OverlayFull"/>, all before anything is
-    /// written.</exception>
+    /// <see cref="ErrorIds.OverlaySizeTooLarge"/>, <see cref="ErrorIds.OverlayFull"/>, <see cref="ErrorIds.OptionConflict"/>,
+    /// <see cref="ErrorIds.OverlayLabelInvalid"/>, all before anything is written.</exception>
     /// <exception cref="OperationCanceledException">The token asked for it.</exception>
     public static ExtGeometry Format(
         Window window, ExtFormatOptions options, ExtNode root,
         IProgress<EngineProgress>? progress = null, CancellationToken cancellation = default)
     {
         cancellation.ThrowIfCancellationRequested();
-        var geometry = ExtGeometry.Plan(window.Length, options.BytesPerInode);
+        var geometry = options.PlanGeometry(window.Length);
         if (options.ReservedBlocks > geometry.BlocksCount / 2)
             throw new EngineException(ErrorIds.OptionConflict, "More than half of the blocks would be reserved.",
                 "Reserve fewer blocks.");
+        _ = new ExtSuperblock { Label = options.Label };
         var tree = ExtTree.Number(root);
         CheckRoom(geometry, tree);
         new ExtFormatter(window, options, geometry, tree, progress, cancellation).Run();
@@ -99,8 +100,14 @@ public sealed class ExtFormatter
     private void WriteReservedInodes()
     {
         var root = MakeNode(_tree.Files[0].Inode, _tree.Files[0].Node, _tree.Files[0].Parent);
+        // In its inode's group, which is another one where each has only eight inodes.
+        var group = (ExtInode.LostAndFound - 1) / _geometry.InodesPerGroup;
+        if (group > 0)
+            _allocator.GoTo(group);
         var lostAndFound = MakeNode(_tree.Files[1].Inode, _tree.Files[1].Node, _tree.Files[1].Parent);
         _allocator.TakeInode(ExtInode.LostAndFound, isDirectory: true);
+        if (group > 0)
+            _allocator.GoTo(0);
         var resize = WriteResizeInode();
         _journal = WriteJournal();
         var badBlocks = NewInode();
@@ -320,13 +327,13 @@ public sealed class ExtFormatter
         _window.Write(table + descriptors.Length, new ResizeTable(_geometry).PrimaryBlocks());
         // Last, so that a file system that was not finished is not taken for one.
         _window.Write(ExtSuperblock.Size, superblock.Raw);
+        _window.Drain();
     }
 
     private void WriteBitmaps(uint group)
     {
-        var both = new byte[2 * BlockSize];
-        _allocator.BlockBitmap(group).CopyTo(both, 0);
-        _allocator.InodeBitmap(group).CopyTo(both, BlockSize);
+        var both = _buffer.AsSpan(0, 2 * BlockSize);
+        _allocator.CopyBitmaps(group, both[..BlockSize], both[BlockSize..]);
         _window.Write(_geometry.OffsetOf(_geometry.BlockBitmap(group)), both);
     }
 

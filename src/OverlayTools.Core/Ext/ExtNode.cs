@@ -8,12 +8,16 @@ namespace OverlayTools.Ext;
 /// </summary>
 public sealed class ExtNode
 {
-    private readonly List<(ExtName Name, ExtNode Node)> _children = [];
-    private readonly HashSet<ExtName> _names = [];
+    private static readonly List<(ExtName Name, ExtNode Node)> s_noChildren = [];
+    private static readonly HashSet<ExtName> s_noNames = [];
+
+    private readonly List<(ExtName Name, ExtNode Node)> _children;
+    private readonly HashSet<ExtName> _names;
 
     internal ExtNode(ExtFileType type, uint permissions, uint userId, uint groupId)
     {
         Type = type;
+        (_children, _names) = type == ExtFileType.Directory ? ([], []) : (s_noChildren, s_noNames);
         Permissions = permissions & 0xFFF;
         UserId = userId;
         GroupId = groupId;

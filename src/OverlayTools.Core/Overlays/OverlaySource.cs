@@ -70,16 +70,16 @@ internal sealed class OverlaySource : IDisposable
 
     /// <summary>The size that an image gets when nobody says one: what the tree needs, and a quarter of that, but at
     /// least 32 MiB, free.</summary>
-    public static long SizeWithRoom(ExtNode tree)
+    public static long SizeWithRoom(ExtNode tree, ExtFormatOptions options)
     {
         var content = ExtSizing.Measure(tree, 4096).Blocks * 4096;
-        return Math.Max(OverlayCreation.LeastSizeBytes, ExtSizing.SizeFor(tree, Math.Max(LeastRoom, content / 4)));
+        return Math.Max(OverlayCreation.LeastSizeBytes, ExtSizing.SizeFor(tree, options, Math.Max(LeastRoom, content / 4)));
     }
 
     /// <summary>The error for a source that is larger than the image.</summary>
     public EngineException DoesNotFit(OverlayCreation creation, ExtNode tree, EngineException error)
     {
-        var need = Math.Max(OverlayCreation.LeastSizeBytes, ExtSizing.SizeFor(tree));
+        var need = Math.Max(OverlayCreation.LeastSizeBytes, ExtSizing.SizeFor(tree, creation.Format));
         // Something else than the size as a whole, for example a file's attributes.
         if (need <= creation.SizeBytes)
             return error;

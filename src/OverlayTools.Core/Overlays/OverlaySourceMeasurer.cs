@@ -21,7 +21,8 @@ public static class OverlaySourceMeasurer
     {
         using var source = OverlaySource.Open(path, spoolDirectory: null, owner: null, progress, token);
         var (files, directories, bytes, largest, largestBytes) = Count(source.Root, token);
-        var tree = OverlayTree.Create(0, 0, [], source.Root);
+        var tree = OverlayTree.Create(0, 0, [], content: source.Root);
+        var options = new ExtFormatOptions();
         var need = ExtSizing.Measure(tree, BlockSize);
         return new OverlaySourceMeasure
         {
@@ -31,8 +32,8 @@ public static class OverlaySourceMeasurer
             DirectoryCount = directories,
             ContentBytes = bytes,
             InodeCount = need.Inodes,
-            SizeBytes = Math.Max(OverlayCreation.LeastSizeBytes, ExtSizing.SizeFor(tree)),
-            SuggestedSizeBytes = OverlaySource.SizeWithRoom(tree),
+            SizeBytes = Math.Max(OverlayCreation.LeastSizeBytes, ExtSizing.SizeFor(tree, options)),
+            SuggestedSizeBytes = OverlaySource.SizeWithRoom(tree, options),
             BytesPerInode = RatioFor(need),
             LargestFile = largest,
             LargestFileBytes = largestBytes,
