@@ -7,6 +7,8 @@ public readonly record struct ExtSizing(long Blocks, long Inodes)
 {
     private const long MiB = 1 << 20;
 
+    private const int LargestBlock = 4096;
+
     /// <summary>2^32 blocks of 4 KiB.</summary>
     private const long LargestSize = 16L << 40;
 
@@ -35,7 +37,7 @@ public readonly record struct ExtSizing(long Blocks, long Inodes)
     public static long SizeFor(ExtNode root, ExtFormatOptions options, long spareBytes = 0)
     {
         var tree = ExtTree.Number(root);
-        var needs = new Dictionary<int, ExtSizing>();
+        var needs = new Dictionary<int, ExtSizing?>();
         // Double, then halve the step: "it fits" is monotonous but for a few blocks at a group's edge.
         var low = 2 * MiB;
         var high = low;
@@ -59,6 +61,19 @@ public readonly record struct ExtSizing(long Blocks, long Inodes)
 
         return high;
 
+        // A long link, a large file or large attributes may need larger blocks, which larger images have.
+        ExtSizing? TryMeasure(int blockSize)
+        {
+            try
+            {
+                return Measure(tree, blockSize);
+            }
+            catch (EngineException) when (options.BlockSize is null && blockSize < LargestBlock)
+            {
+                return null;
+            }
+        }
+
         bool Fits(long size)
         {
             ExtGeometry geometry;
@@ -72,8 +87,8 @@ public readonly record struct ExtSizing(long Blocks, long Inodes)
             }
 
             if (!needs.TryGetValue(geometry.BlockSize, out var need))
-                needs[geometry.BlockSize] = need = Measure(tree, geometry.BlockSize);
-            return need.FitsInto(geometry, spareBytes / geometry.BlockSize);
+                needs[geometry.BlockSize] = need = TryMeasure(geometry.BlockSize);
+            return need?.FitsInto(geometry, spareBytes / geometry.BlockSize) ?? false;
         }
     }
 
@@ -121,6 +136,10 @@ public readonly record struct ExtSizing(long Blocks, long Inodes)
                     DirectoryBlocks.Count(tree.NamesIn(node).Select(name => name.Bytes.Length), blockSize));
                 return count + math.CountIndirect([(0, count)]);
             case ExtFileType.SymbolicLink:
+                if (node.Target.IsEmpty || node.Target.Length >= blockSize)
+                    throw new EngineException(ErrorIds.OverlayFull,
+                        $"A symbolic link of {node.Target.Length} bytes does not fit: 1 to {blockSize - 1} bytes are possible.",
+                        "Use a larger image, whose blocks are larger too, or leave the link out.");
                 return node.Target.Length >= ExtInode.PointerBytes ? 1 : 0;
             default:
                 return 0;

@@ -23,6 +23,7 @@ internal sealed class TarReader(TarContentStore store, CancellationToken cancell
     private PaxRecords? _pax;
     private byte[]? _longName;
     private byte[]? _longLink;
+    private bool _hasBegun;
 
     /// <summary>The next member, or null at the end.</summary>
     /// <exception cref="EngineException"><see cref="ErrorIds.TarCorrupt"/>,
@@ -32,6 +33,7 @@ internal sealed class TarReader(TarContentStore store, CancellationToken cancell
         while (ReadBlock())
         {
             cancellation.ThrowIfCancellationRequested();
+            _hasBegun = true;
             var header = new TarHeader(_block);
             if (header.IsEnd)
                 break;
@@ -41,6 +43,8 @@ internal sealed class TarReader(TarContentStore store, CancellationToken cancell
                 return Finish(header);
         }
 
+        if (!_hasBegun)
+            throw TarFailure.Corrupt("it is empty");
         return _pax is null && _longName is null && _longLink is null
             ? null
             : throw TarFailure.Corrupt("an extended header has no member");
