@@ -109,9 +109,9 @@ public sealed class OverlaySourceTests : IDisposable
         Assert.True(archive.IsArchive);
         Assert.Equal(directory with { Path = archive.Path, IsArchive = true }, archive);
         Assert.Equal(3, _session.Run("Measure-OverlaySource s*").Count);
-        Assert.Equal(2, _session.Run("Get-Item source, source.tar.gz | Measure-OverlaySource").Count);
+        Assert.Equal(2, _session.Run(
+            "'source', 'source.tar.gz' | ForEach-Object { [pscustomobject]@{ FullName = \"$PWD/$_\" } } | Measure-OverlaySource").Count);
         Assert.Empty(_session.Errors);
-        Assert.Contains("LeastSize", string.Join('\n', _session.Lines("Measure-OverlaySource source | Out-String")), StringComparison.Ordinal);
     }
 
     [Fact]
