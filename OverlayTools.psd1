@@ -17,6 +17,7 @@
         'Get-OverlayImage'
         'Get-SifDescriptor'
         'Invoke-ContainerWithOverlay'
+        'Measure-OverlaySource'
         'New-OverlayImage'
         'New-SifImage'
         'Repair-OverlayImage'
