@@ -42,6 +42,25 @@ Describe 'New-OverlayImage' {
         (New-OverlayImage $image -FakeRoot).Owner | Should -Be '0:0'
     }
 
+    It 'has the inodes, label and UUID that were asked for' {
+        Need dumpe2fs
+        $made = New-OverlayImage $image 600MB -Profile ManySmallFiles -Label data -Uuid 6b1fc39f-9b0a-4d29-b7c8-6ac8d2f3a111
+        $made.InodeCount | Should -BeGreaterOrEqual 150000
+        $dump = dumpe2fs -h $image 2>$null | Out-String
+        $dump | Should -Match 'volume name:\s+data'
+        $dump | Should -Match 'UUID:\s+6b1fc39f-9b0a-4d29-b7c8-6ac8d2f3a111'
+        (New-OverlayImage $image 600MB -InodeCount 20000 -Force).InodeCount | Should -BeLessThan 21000
+        Assert-Clean $image
+    }
+
+    It 'belongs to whom it is made for, with the mode <Mode>' -ForEach @(
+        @{ Mode = '0750' }, @{ Mode = 1777 }
+    ) {
+        Need debugfs
+        (New-OverlayImage $image -Owner 1234:5678 -Mode $Mode).Owner | Should -Be '1234:5678'
+        debugfs -R 'stat /upper' $image 2>$null | Out-String | Should -Match "Mode:\s+0?$("$Mode".TrimStart('0'))\s"
+    }
+
     It 'takes disk space only when it is asked to' {
         (New-OverlayImage $image 128MB).AllocatedBytes | Should -BeLessThan 8MB
         (New-OverlayImage $image 128MB -Preallocate -Force).AllocatedBytes | Should -BeGreaterOrEqual 128MB
@@ -50,6 +69,8 @@ Describe 'New-OverlayImage' {
     It 'refuses <Name> and leaves nothing' -ForEach @(
         @{ Name = 'a size that is too small'; Arguments = @{ SizeBytes = 1MB }; Id = 'OverlaySizeTooSmall' }
         @{ Name = 'a directory that leads outside'; Arguments = @{ CreateDirectory = '/../etc' }; Id = 'InvalidDirectoryName' }
+        @{ Name = 'a label that is too long'; Arguments = @{ Label = 'x' * 17 }; Id = 'OverlayLabelInvalid' }
+        @{ Name = 'two ways to count inodes'; Arguments = @{ InodeCount = 5; Profile = 'FewLargeFiles' }; Id = 'OptionConflict' }
         @{ Name = 'a relative directory'; Arguments = @{ CreateDirectory = 'etc' }; Id = 'InvalidDirectoryName' }
     ) {
         { New-OverlayImage $image @Arguments -ErrorAction Stop } |

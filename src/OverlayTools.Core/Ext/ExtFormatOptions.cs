@@ -21,10 +21,21 @@ public sealed record ExtFormatOptions
     /// <summary>Bytes for each inode, or null for mke2fs's choice.</summary>
     public int? BytesPerInode { get; init; }
 
+    /// <summary>Inodes in all, give or take what fills the tables, whatever <see cref="BytesPerInode"/> says; null
+    /// leaves it to that.</summary>
+    public long? InodeCount { get; init; }
+
+    /// <summary>Bytes of a block: 1024, 2048 or 4096; null for mke2fs's choice.</summary>
+    public int? BlockSize { get; init; }
+
     /// <summary>The time that is written wherever the tree gives none.</summary>
     public DateTimeOffset Now { get; init; } = DateTimeOffset.UtcNow;
 
     /// <summary>True when the window may hold something else than zeros: then all that must read as zeros is
     /// cleared.</summary>
     public bool MayHoldOldBytes { get; init; }
+
+    /// <summary>The geometry that these options give a file of this length.</summary>
+    /// <inheritdoc cref="ExtGeometry.Plan"/>
+    public ExtGeometry PlanGeometry(long sizeBytes) => ExtGeometry.Plan(sizeBytes, BytesPerInode, InodeCount, BlockSize);
 }

@@ -9,7 +9,14 @@ public sealed record ExtGeometry
     private const long MiB = 1 << 20;
     private const long TiB = 1L << 40;
     private const uint Blocks32 = uint.MaxValue;
-    private const int NewInodeSize = 256;
+    internal const int NewInodeSize = 256;
+
+    /// <summary>The bounds of <c>mke2fs -i</c>.</summary>
+    private const int LeastBytesPerInode = 1024;
+    private const int MostBytesPerInode = 64 << 20;
+
+    /// <summary>mke2fs makes groups smaller, for more inodes, but no smaller than this.</summary>
+    private const uint LeastBlocksPerGroup = 256;
 
     /// <summary>mke2fs rounds a file's length down to the page size of the machine; 4 KiB keeps images the same
     /// everywhere.</summary>
@@ -52,8 +59,11 @@ public sealed record ExtGeometry
     /// <summary>Blocks of a group's inode table.</summary>
     public uint InodeTableBlocks => DivideUp((ulong)InodesPerGroup * (uint)InodeSize, (uint)BlockSize);
 
+    /// <summary>Bytes of a group descriptor: 32, or more with ext4's <c>64bit</c>.</summary>
+    public int DescriptorSize { get; init; } = GroupDescriptor.Size;
+
     /// <summary>Group descriptors in a block.</summary>
-    public uint DescriptorsPerBlock => (uint)BlockSize / GroupDescriptor.Size;
+    public uint DescriptorsPerBlock => (uint)(BlockSize / DescriptorSize);
 
     /// <summary>Blocks of the group descriptor table.</summary>
     public uint DescriptorBlocks => DivideUp(GroupCount, DescriptorsPerBlock);
@@ -83,23 +93,33 @@ public sealed record ExtGeometry
     /// The geometry that <c>mke2fs -t ext3</c> of e2fsprogs 1.47 with Debian's <c>mke2fs.conf</c> gives a file.
     /// </summary>
     /// <param name="sizeBytes">Length of the file in bytes; the file system is at most as long.</param>
-    /// <param name="bytesPerInode">Bytes for each inode, or null for mke2fs's choice.</param>
+    /// <param name="bytesPerInode">Bytes for each inode, as <c>mke2fs -i</c>; null for mke2fs's choice.</param>
+    /// <param name="inodeCount">Inodes in all, as <c>mke2fs -N</c>, rounded as it does so that they fill each group's
+    /// table; it goes before <paramref name="bytesPerInode"/>.</param>
+    /// <param name="blockSize">1024, 2048 or 4096, as <c>mke2fs -b</c>; null for mke2fs's choice.</param>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlaySizeTooSmall"/> when no journal fits,
-    /// <see cref="ErrorIds.OverlaySizeTooLarge"/> from 16 TiB.</exception>
-    public static ExtGeometry Plan(long sizeBytes, int? bytesPerInode = null)
+    /// <see cref="ErrorIds.OverlaySizeTooLarge"/> beyond 2^32-1 blocks, <see cref="ErrorIds.OptionConflict"/> for more
+    /// inodes than there is room for, or another block size.</exception>
+    public static ExtGeometry Plan(
+        long sizeBytes, int? bytesPerInode = null, long? inodeCount = null, int? blockSize = null)
     {
         if (sizeBytes < 2 * MiB)
             throw TooSmall(sizeBytes);
-        var (blockSize, ratio) = UsageType(sizeBytes);
-        ratio = bytesPerInode ?? ratio;
-        var blocks = sizeBytes / PageSize * PageSize / blockSize;
+        if (blockSize is not (null or 1024 or 2048 or 4096))
+            throw new EngineException(ErrorIds.OptionConflict, $"A block cannot have {blockSize} bytes.",
+                "Give 1024, 2048 or 4096.");
+        if (bytesPerInode is < LeastBytesPerInode or > MostBytesPerInode)
+            throw new EngineException(ErrorIds.OptionConflict, $"One inode for {bytesPerInode} bytes cannot be had.",
+                $"Give {LeastBytesPerInode} to {MostBytesPerInode} bytes for each inode, or a number of inodes.");
+        var usage = UsageType(sizeBytes);
+        var block = blockSize ?? usage.BlockSize;
+        var blocks = sizeBytes / PageSize * PageSize / block;
         if (blocks > Blocks32)
-            throw TooLarge(sizeBytes, Blocks32 * (long)blockSize);
-        var inodes = blocks * blockSize / ratio;
-        if (ratio < NewInodeSize || inodes * NewInodeSize >= blocks * blockSize || inodes > Blocks32)
-            throw new EngineException(ErrorIds.OptionConflict, $"One inode for {ratio} bytes leaves no room for data.",
-                "Ask for fewer inodes.");
-        return Settle(blockSize, (uint)blocks, (uint)inodes, sizeBytes);
+            throw TooLarge(sizeBytes, Blocks32 * (long)block);
+        var inodes = inodeCount ?? blocks * block / (bytesPerInode ?? usage.BytesPerInode);
+        if (inodes is < 0 or > Blocks32 || inodes * NewInodeSize >= blocks * block)
+            throw TooManyInodes(inodes, sizeBytes);
+        return Settle(block, (uint)blocks, (uint)inodes, sizeBytes);
     }
 
     /// <summary>Whether the group has a copy of superblock and descriptors; group 0 has the originals.</summary>
@@ -215,11 +235,13 @@ public sealed record ExtGeometry
         _ => (4096, 65536),
     };
 
-    // ext2fs_initialize: inodes per group fill whole blocks and are a multiple of 8; too small a last group is dropped,
-    // and everything is done again.
-    private static ExtGeometry Settle(int blockSize, uint blocks, uint inodes, long sizeBytes)
+    // ext2fs_initialize: inodes per group fill whole blocks and are a multiple of 8; where they are more than one bitmap
+    // holds, groups get smaller; too small a last group is dropped. Each time, everything is done again.
+    private static ExtGeometry Settle(int blockSize, uint allBlocks, uint inodes, long sizeBytes)
     {
+        var blocks = allBlocks;
         var blocksPerGroup = Math.Min((uint)blockSize * 8, 65528);
+        inodes = Math.Max(inodes, ExtInode.LostAndFound + 1);
         while (true)
         {
             var plan = new ExtGeometry
@@ -229,8 +251,19 @@ public sealed record ExtGeometry
                 BlocksPerGroup = blocksPerGroup,
                 InodesPerGroup = 8,
             };
-            plan = plan with { InodesPerGroup = InodesForEach(plan, Math.Max(inodes, ExtInode.LostAndFound + 1)) };
+            if (DivideUp(inodes, plan.GroupCount) > (uint)blockSize * 8)
+            {
+                if (blocksPerGroup < LeastBlocksPerGroup)
+                    throw TooManyInodes(inodes, sizeBytes);
+                blocksPerGroup -= 8;
+                blocks = allBlocks;
+                continue;
+            }
+
+            plan = plan with { InodesPerGroup = InodesForEach(plan, inodes) };
             plan = plan with { ReservedGdtBlocks = ReserveFor(plan) };
+            if (plan.OverheadIn(0) >= plan.BlocksPerGroup)
+                throw TooManyInodes(inodes, sizeBytes);
             if (!plan.LastGroupIsTooSmall)
                 return plan.JournalBlocks == 0 ? throw TooSmall(sizeBytes) : plan;
             if (plan.GroupCount == 1)
@@ -241,8 +274,9 @@ public sealed record ExtGeometry
 
     private static uint InodesForEach(ExtGeometry plan, uint inodes)
     {
-        var wanted = Math.Min(DivideUp(inodes, plan.GroupCount), (uint)plan.BlockSize * 8);
         var perBlock = (uint)(plan.BlockSize / plan.InodeSize);
+        // No more than the free count of a descriptor holds (EXT2_MAX_INODES_PER_GROUP).
+        var wanted = Math.Min(DivideUp(inodes, plan.GroupCount), 65536 - perBlock);
         while (true)
         {
             var each = Math.Max(DivideUp(wanted, perBlock) * perBlock, 8) & ~7u;
@@ -273,6 +307,11 @@ public sealed record ExtGeometry
     private static EngineException TooSmall(long sizeBytes) =>
         new(ErrorIds.OverlaySizeTooSmall, $"{sizeBytes} bytes are too few for an ext3 file system with a journal.",
             "Ask for 64 MiB or more.");
+
+    private static EngineException TooManyInodes(long inodes, long sizeBytes) =>
+        new(ErrorIds.OptionConflict,
+            $"{inodes} inodes of {NewInodeSize} bytes leave no room for data in {sizeBytes} bytes.",
+            "Ask for fewer inodes, or for a larger image.");
 
     private static EngineException TooLarge(long sizeBytes, long most) =>
         new(ErrorIds.OverlaySizeTooLarge,

@@ -15,6 +15,7 @@ public sealed class ExtSuperblock
     internal const ushort MagicNumber = 0xEF53;
     internal const ushort StateValid = 1;
     internal const ushort StateErrors = 2;
+    internal const uint UnsignedHash = 2;
 
     private readonly byte[] _raw;
 
@@ -79,7 +80,7 @@ public sealed class ExtSuperblock
     internal ushort Errors { set => U16(0x3C, value); }
 
     /// <summary>When it was last checked (<c>s_lastcheck</c>).</summary>
-    internal uint LastCheck { set => U32(0x40, value); }
+    internal uint LastCheck { get => U32(0x40); set => U32(0x40, value); }
 
     /// <summary><c>s_rev_level</c>: 0 original, 1 dynamic (inode size and features are given).</summary>
     internal uint RevisionLevel { get => U32(0x4C); set => U32(0x4C, value); }
@@ -110,6 +111,7 @@ public sealed class ExtSuperblock
     }
 
     /// <summary>The label, at most 16 bytes (<c>s_volume_name</c>).</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayLabelInvalid"/>.</exception>
     public string Label
     {
         get => Text(0x78, 16);
@@ -140,7 +142,7 @@ public sealed class ExtSuperblock
     }
 
     /// <summary><c>s_def_hash_version</c>: 1 is half MD4.</summary>
-    internal byte DefaultHashVersion { set => _raw[0xFC] = value; }
+    internal byte DefaultHashVersion { get => _raw[0xFC]; set => _raw[0xFC] = value; }
 
     /// <summary><c>s_jnl_backup_type</c>: 1 says that <see cref="JournalBackup"/> is filled.</summary>
     internal byte JournalBackupType { get => _raw[0xFD]; set => _raw[0xFD] = value; }
@@ -160,6 +162,12 @@ public sealed class ExtSuperblock
     /// <summary>A copy of the journal inode's block pointers, its size's high and low half
     /// (<c>s_jnl_blocks</c>).</summary>
     internal Span<byte> JournalBackup => _raw.AsSpan(0x10C, 68);
+
+    /// <summary><c>s_blocks_count_hi</c>, which only <c>64bit</c> has.</summary>
+    internal uint BlocksCountHigh => U32(0x150);
+
+    /// <summary>Whether block numbers have 64 bits (<c>64bit</c>).</summary>
+    internal bool Has64Bit => (FeatureIncompat & ExtFeatures.Incompat64Bit) != 0;
 
     /// <summary><c>s_min_extra_isize</c>.</summary>
     internal ushort MinExtraIsize { get => U16(0x15C); set => U16(0x15C, value); }
@@ -187,6 +195,9 @@ public sealed class ExtSuperblock
             ? FeatureIncompat | ExtFeatures.IncompatRecover
             : FeatureIncompat & ~ExtFeatures.IncompatRecover;
     }
+
+    /// <summary>When what happened to the file system.</summary>
+    public ExtHistory History => new(_raw);
 
     /// <summary>Whether it was unmounted cleanly, as far as the state says.</summary>
     public bool IsValid => (State & StateValid) != 0;
@@ -249,8 +260,10 @@ public sealed class ExtSuperblock
     private void Text(int offset, int length, string value)
     {
         var bytes = Encoding.UTF8.GetBytes(value);
-        if (bytes.Length > length)
-            throw new ArgumentException($"The label is longer than {length} bytes.", nameof(value));
+        if (bytes.Length > length || bytes.AsSpan().Contains((byte)0))
+            throw new EngineException(ErrorIds.OverlayLabelInvalid,
+                $"The label '{value.Replace('\0', '\uFFFD')}' is longer than {length} bytes of UTF-8, or holds a NUL.",
+                "Give a shorter label.");
         _raw.AsSpan(offset, length).Clear();
         bytes.CopyTo(_raw, offset);
     }

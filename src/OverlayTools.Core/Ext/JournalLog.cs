@@ -35,6 +35,8 @@ internal sealed class JournalLog
     /// <see cref="ErrorIds.OverlayCorrupt"/>.</exception>
     public static JournalLog Open(ExtFileSystem fileSystem)
     {
+        // What was opened for reading only may be of ext4, whose journals say more than is understood here.
+        ExtFileSystem.RequireExt3(fileSystem.Superblock);
         var number = fileSystem.Superblock.JournalInode;
         if ((fileSystem.Superblock.FeatureCompat & ExtFeatures.CompatHasJournal) == 0 || number == 0)
             throw Unsupported("it has no journal of its own");
@@ -71,6 +73,14 @@ internal sealed class JournalLog
 
     /// <summary>Whether a block of the file system is one of the journal's.</summary>
     public bool Owns(uint block) => Array.BinarySearch(_sorted, block) >= 0;
+
+    /// <summary>The blocks of the file system from one up to, not including, another that are the journal's.</summary>
+    public IEnumerable<uint> BlocksFrom(uint start, uint end)
+    {
+        var at = Array.BinarySearch(_sorted, start);
+        for (at = at < 0 ? ~at : at; at < _sorted.Length && _sorted[at] < end; at++)
+            yield return _sorted[at];
+    }
 
     /// <summary>Where a block of the journal lies, in bytes from the start of the file system.</summary>
     public long OffsetOf(uint logical) => _fileSystem.Geometry.OffsetOf(_blocks[logical]);

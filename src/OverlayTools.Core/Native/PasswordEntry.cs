@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace OverlayTools.Native;
 
-/// <summary>A user as the system knows it (<c>getpwuid_r(3)</c>), be it from a file or a directory service.</summary>
+/// <summary>A user as the system knows it (<c>getpwuid_r(3)</c>, <c>getpwnam_r(3)</c>), be it from a file or a directory service.</summary>
 /// <param name="Name">Login name.</param>
 /// <param name="UserId">User id.</param>
 /// <param name="GroupId">Primary group id.</param>
@@ -31,8 +31,16 @@ internal sealed unsafe partial record PasswordEntry(
     [LibraryImport("libc", EntryPoint = "getpwuid_r")]
     private static partial int GetPwUid(uint userId, Raw* entry, byte* buffer, nuint size, Raw** result);
 
+    [LibraryImport("libc", EntryPoint = "getpwnam_r", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int GetPwName(string name, Raw* entry, byte* buffer, nuint size, Raw** result);
+
     /// <summary>The entry of a user, or null when the system knows none.</summary>
-    public static PasswordEntry? Find(uint userId)
+    public static PasswordEntry? Find(uint userId) => Find(userId, null);
+
+    /// <summary>The entry of the user with this login name, or null when the system knows none.</summary>
+    public static PasswordEntry? Find(string name) => Find(0, name);
+
+    private static PasswordEntry? Find(uint userId, string? name)
     {
         for (var size = 4096; size <= LargestBuffer; size *= 4)
         {
@@ -41,7 +49,9 @@ internal sealed unsafe partial record PasswordEntry(
             {
                 Raw raw;
                 Raw* found;
-                var error = GetPwUid(userId, &raw, start, (nuint)size, &found);
+                var error = name is null
+                    ? GetPwUid(userId, &raw, start, (nuint)size, &found)
+                    : GetPwName(name, &raw, start, (nuint)size, &found);
                 if (error == ERANGE)
                     continue;
                 return error != 0 || found is null ? null : From(raw);

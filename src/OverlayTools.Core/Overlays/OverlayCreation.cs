@@ -1,3 +1,5 @@
+using OverlayTools.Ext;
+
 namespace OverlayTools.Overlays;
 
 /// <summary>What a new overlay image shall be.</summary>
@@ -21,9 +23,16 @@ public sealed record OverlayCreation
     /// <summary>Their group.</summary>
     public required uint GroupId { get; init; }
 
+    /// <summary>Permissions of <c>upper</c>, <c>work</c> and the directories.</summary>
+    public uint Permissions { get; init; } = OverlayTree.DefaultPermissions;
+
+    /// <summary>What can be chosen about the file system.</summary>
+    public ExtFormatOptions Format { get; init; } = new();
+
     /// <summary>Give the image its disk space now, instead of leaving holes.</summary>
     public bool Preallocate { get; init; }
 
-    /// <summary>Replace an existing file that is no SIF image.</summary>
+    /// <summary>Replace an existing file that is no SIF image, and allow less than
+    /// <see cref="LeastSizeBytes"/>.</summary>
     public bool Force { get; init; }
 }

@@ -40,11 +40,11 @@ public static class OverlayCreator
     public static OverlayImage Create(
         OverlayCreation creation, IProgress<EngineProgress>? progress = null, CancellationToken token = default)
     {
-        if (creation.SizeBytes < OverlayCreation.LeastSizeBytes)
+        if (creation.SizeBytes < OverlayCreation.LeastSizeBytes && !creation.Force)
             throw new EngineException(ErrorIds.OverlaySizeTooSmall,
                 $"An overlay of {ByteSize.Format(creation.SizeBytes)} is too small.",
-                $"Give a size of at least {ByteSize.Format(OverlayCreation.LeastSizeBytes)}.", creation.Path);
-        var tree = OverlayTree.Create(creation.UserId, creation.GroupId, creation.Directories);
+                $"Give a size of at least {ByteSize.Format(OverlayCreation.LeastSizeBytes)}, or -Force.", creation.Path);
+        var tree = OverlayTree.Create(creation.UserId, creation.GroupId, creation.Directories, creation.Permissions);
         return IsSif(creation.Path)
             ? CreateInSif(creation, tree, progress, token)
             : CreateFile(creation, tree, progress, token);
@@ -57,7 +57,7 @@ public static class OverlayCreator
         Ftruncate.File(file.Handle, creation.SizeBytes, creation.Path);
         if (creation.Preallocate)
             Preallocation.Fill(file.Handle, 0, creation.SizeBytes, progress, token);
-        ExtFormatter.Format(new FileWindow(file.Handle), new ExtFormatOptions(), tree, progress, token);
+        ExtFormatter.Format(new FileWindow(file.Handle), creation.Format, tree, progress, token);
         file.Commit(creation.Force);
         // Only now, when all is on the disk, is it known how much of it the image takes.
         return OverlayReader.Describe(file.Handle, file.Target, id: null, 0, creation.SizeBytes);
@@ -71,7 +71,7 @@ public static class OverlayCreator
         {
             if (creation.Preallocate)
                 Preallocation.Fill(window, report, cancellation);
-            ExtFormatter.Format(window, new ExtFormatOptions(), tree, report, cancellation);
+            ExtFormatter.Format(window, creation.Format, tree, report, cancellation);
         });
         var added = SifEditor.Add(creation.Path, new SifNewObject
         {

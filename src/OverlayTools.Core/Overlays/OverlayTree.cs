@@ -6,27 +6,28 @@ namespace OverlayTools.Overlays;
 /// <c>upper</c>.</summary>
 public static class OverlayTree
 {
-    private const uint DirectoryMode = 0x1ED; // 0755
+    /// <summary>Permissions of the directories when none are asked for: 0755 in octal.</summary>
+    public const uint DefaultPermissions = 0x1ED;
 
     /// <summary>The root directory (owner 0:0) with <c>upper</c>, <c>work</c> and the asked-for directories.</summary>
     /// <param name="userId">Owner of everything below the root.</param>
     /// <param name="groupId">Group of everything below the root.</param>
     /// <param name="directories">Absolute paths as in the container, for example <c>/var/cache/nginx</c>; their
-    /// parents are
-    /// made too.</param>
+    /// parents are made too.</param>
+    /// <param name="permissions">Permissions of everything below the root.</param>
     /// <exception cref="EngineException"><see cref="ErrorIds.InvalidDirectoryName"/> for a path that is relative or
     /// empty,
     /// has a component <c>..</c>, a NUL, or a component of more than 255 bytes.</exception>
-    public static ExtNode Create(uint userId, uint groupId, IEnumerable<string> directories)
+    public static ExtNode Create(uint userId, uint groupId, IEnumerable<string> directories, uint permissions = DefaultPermissions)
     {
-        var root = ExtNode.Directory(DirectoryMode, 0, 0);
-        var upper = root.Add("upper", ExtNode.Directory(DirectoryMode, userId, groupId));
-        root.Add("work", ExtNode.Directory(DirectoryMode, userId, groupId));
+        var root = ExtNode.Directory(DefaultPermissions, 0, 0);
+        var upper = root.Add("upper", ExtNode.Directory(permissions, userId, groupId));
+        root.Add("work", ExtNode.Directory(permissions, userId, groupId));
         foreach (var path in directories)
         {
             var parent = upper;
             foreach (var name in Components(path))
-                parent = parent.Find(name) ?? parent.Add(name, ExtNode.Directory(DirectoryMode, userId, groupId));
+                parent = parent.Find(name) ?? parent.Add(name, ExtNode.Directory(permissions, userId, groupId));
         }
 
         return root;

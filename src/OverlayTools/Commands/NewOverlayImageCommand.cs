@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using OverlayTools.Ext;
 using OverlayTools.Native;
 using OverlayTools.Overlays;
 
@@ -33,6 +34,46 @@ public sealed class NewOverlayImageCommand : OverlayToolsCommand
     [Parameter]
     public SwitchParameter FakeRoot { get; set; }
 
+    /// <summary>Who owns the overlay: user and group, as numbers or names; the caller when left out.</summary>
+    [Parameter]
+    [OverlayOwnerTransformation]
+    public OverlayOwner? Owner { get; set; }
+
+    /// <summary>Permissions of the overlay's directories, in octal; 0755 when left out.</summary>
+    [Parameter]
+    [OctalModeTransformation]
+    public uint Mode { get; set; } = OverlayTree.DefaultPermissions;
+
+    /// <summary>What the overlay will hold, which decides how many inodes it gets.</summary>
+    [Parameter]
+    public OverlayProfile Profile { get; set; }
+
+    /// <summary>Bytes for each inode.</summary>
+    [Parameter]
+    public int? BytesPerInode { get; set; }
+
+    /// <summary>Inodes: the most files it can hold.</summary>
+    [Parameter]
+    public long? InodeCount { get; set; }
+
+    /// <summary>Bytes in a block.</summary>
+    [Parameter]
+    [ValidateSet("1024", "2048", "4096")]
+    public int? BlockSize { get; set; }
+
+    /// <summary>Blocks that only root may fill.</summary>
+    [Parameter]
+    public uint ReservedBlockCount { get; set; } = 1;
+
+    /// <summary>The file system's label, at most 16 bytes.</summary>
+    [Parameter]
+    [ValidateNotNull]
+    public string Label { get; set; } = string.Empty;
+
+    /// <summary>The file system's UUID; a random one when left out.</summary>
+    [Parameter]
+    public Guid? Uuid { get; set; }
+
     /// <summary>Leave holes, which take disk space when they are written. The default.</summary>
     [Parameter(ParameterSetName = SparseSet)]
     public SwitchParameter Sparse { get; set; }
@@ -41,7 +82,7 @@ public sealed class NewOverlayImageCommand : OverlayToolsCommand
     [Parameter(ParameterSetName = PreallocateSet, Mandatory = true)]
     public SwitchParameter Preallocate { get; set; }
 
-    /// <summary>Replace an existing file. A SIF image is never replaced.</summary>
+    /// <summary>Replace an existing file, and allow a size below 64MB. A SIF image is never replaced.</summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
 
@@ -63,15 +104,53 @@ public sealed class NewOverlayImageCommand : OverlayToolsCommand
         if (!ShouldProcess(path, action))
             return;
 
-        WriteObject(OverlayCreator.Create(new OverlayCreation
+        var owner = ChosenOwner();
+        var image = OverlayCreator.Create(new OverlayCreation
         {
             Path = path,
             SizeBytes = SizeBytes,
             Directories = CreateDirectory,
-            UserId = FakeRoot ? 0 : User.EffectiveId(),
-            GroupId = FakeRoot ? 0 : User.EffectiveGroupId(),
+            UserId = owner.UserId,
+            GroupId = owner.GroupId,
+            Permissions = Mode,
+            Format = ChosenFormat(),
             Preallocate = Preallocate,
             Force = Force,
-        }, Progress, Stopped));
+        }, Progress, Stopped);
+        WarnOfFullDisk(image);
+        WriteObject(image);
+    }
+
+    private OverlayOwner ChosenOwner()
+    {
+        if (FakeRoot && Owner is { UserId: not 0 } or { GroupId: not 0 })
+            throw new EngineException(ErrorIds.OptionConflict, $"-FakeRoot makes root the owner, -Owner {Owner}.",
+                "Give one of them.");
+        return Owner ?? (FakeRoot ? new OverlayOwner(0, 0) : new OverlayOwner(User.EffectiveId(), User.EffectiveGroupId()));
+    }
+
+    private ExtFormatOptions ChosenFormat()
+    {
+        if (new[] { Profile != OverlayProfile.Ordinary, BytesPerInode is not null, InodeCount is not null }.Count(x => x) > 1)
+            throw new EngineException(ErrorIds.OptionConflict,
+                "-Profile, -BytesPerInode and -InodeCount all say how many inodes there shall be.", "Give one of them.");
+        return new ExtFormatOptions
+        {
+            BytesPerInode = Profile == OverlayProfile.Ordinary ? BytesPerInode : (int)Profile,
+            InodeCount = InodeCount,
+            BlockSize = BlockSize,
+            ReservedBlocks = ReservedBlockCount,
+            Label = Label,
+            Uuid = Uuid ?? Guid.NewGuid(),
+        };
+    }
+
+    private void WarnOfFullDisk(OverlayImage image)
+    {
+        var promise = DiskPromise.Of(image.Path, image.AllocatedBytes);
+        if (promise.IsBroken)
+            WriteWarning($"'{image.Path}' may come to take {ByteSize.Format(promise.PromisedBytes)} more, and its disk has "
+                + $"{ByteSize.Format(promise.AvailableBytes)} left. When that is used up, what a container writes is lost: "
+                + "free space in time, or make a smaller image.");
     }
 }

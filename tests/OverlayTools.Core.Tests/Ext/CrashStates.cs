@@ -1,43 +1,56 @@
+using System.Globalization;
+using System.Security.Cryptography;
 using OverlayTools.IO;
+using OverlayTools.TestSupport;
 
 namespace OverlayTools.Core.Tests.Ext;
 
-/// <summary>What a power failure may leave of recorded writes.</summary>
-internal static class CrashStates
+/// <summary>
+/// The states in which a crash can leave a file whose writes were recorded: prefixes, prefixes whose last write is torn,
+/// and prefixes in which some of the writes since the last flush are missing, since a disk may keep them in any order.
+/// </summary>
+/// <param name="Description">Which state it is, for a failing test.</param>
+/// <param name="Steps">What reached the disk.</param>
+internal sealed record CrashStates(string Description, IReadOnlyList<RecordingWindow.Step> Steps)
 {
-    /// <summary>Prefixes, prefixes whose last write is torn, and prefixes in which writes since the last flush are
-    /// missing: a disk may keep them in any order.</summary>
-    public static IEnumerable<(string Description, List<RecordingWindow.Step> Steps)> Of(
-        RecordingWindow recording, Random random, int spreadOver = 60)
+    private const int Sector = 512;
+
+    /// <summary>The states around each flush, and so many others spread evenly.</summary>
+    /// <param name="recording">What was written.</param>
+    /// <param name="random">Which writes are lost.</param>
+    /// <param name="spread">Prefixes besides those around the flushes; by default every prefix.</param>
+    public static IEnumerable<CrashStates> Of(RecordingWindow recording, Random random, int spread = int.MaxValue)
     {
         var steps = recording.Steps;
-        // Most of the steps are new groups and the log; everything around the last flushes is looked at.
-        var interesting = recording.FlushedAt.SelectMany(at => new[] { at - 1, at, at + 1 });
-        var spread = Enumerable.Range(0, spreadOver).Select(i => (int)((long)i * steps.Count / spreadOver));
-        foreach (var count in interesting.Concat(spread).Append(steps.Count).Where(at => at >= 0 && at <= steps.Count).Distinct().Order())
+        spread = Math.Min(spread, steps.Count);
+        var around = recording.FlushedAt.SelectMany(at => new[] { at - 1, at, at + 1 });
+        var between = Enumerable.Range(0, spread).Select(i => (int)((long)i * steps.Count / spread));
+        foreach (var count in around.Concat(between).Append(0).Append(steps.Count)
+            .Where(at => at >= 0 && at <= steps.Count).Distinct().Order())
         {
-            yield return ($"after {count} of {steps.Count}", [.. steps.Take(count)]);
+            yield return new CrashStates($"after {count} of {steps.Count}", [.. steps.Take(count)]);
             if (count == 0)
                 continue;
             var last = steps[count - 1];
             if (last.Bytes.Length > 0)
             {
-                var half = Math.Max(512, last.Bytes.Length / 2 / 512 * 512);
-                yield return ($"write {count} of {steps.Count} torn at {half}",
-                    [.. steps.Take(count - 1), last with { Bytes = last.Bytes[..Math.Min(half, last.Bytes.Length)] }]);
+                var half = Math.Min(Math.Max(Sector, last.Bytes.Length / 2 / Sector * Sector), last.Bytes.Length);
+                yield return new CrashStates($"write {count} of {steps.Count} torn at {half}",
+                    [.. steps.Take(count - 1), last with { Bytes = last.Bytes[..half] }]);
             }
 
             var flushed = recording.FlushedAt.Where(at => at < count).DefaultIfEmpty(0).Max();
-            yield return ($"some of {flushed} to {count} of {steps.Count}",
+            yield return new CrashStates($"some of {flushed} to {count} of {steps.Count}",
                 [.. steps.Take(flushed), .. steps.Skip(flushed).Take(count - flushed).Where(s => s.IsLength || random.Next(2) == 0)]);
         }
     }
 
-    public static void Apply(string path, List<RecordingWindow.Step> steps)
+    /// <summary>Makes the state out of a copy of the file as it was before.</summary>
+    public void ApplyTo(string path)
     {
         using var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
         var window = new FileWindow(file);
-        foreach (var step in steps)
+        foreach (var step in Steps)
         {
             if (step.IsLength)
                 window.SetLength(step.Count);
@@ -46,5 +59,29 @@ internal static class CrashStates
             else
                 window.Write(step.Position, step.Bytes);
         }
+    }
+
+    /// <summary>A copy of the file as it was before, with this state made of it.</summary>
+    public Ext3Image Make(string pristine, string path)
+    {
+        Copy(pristine, path);
+        ApplyTo(path);
+        return new Ext3Image(path);
+    }
+
+    public static void Copy(string from, string to) => Ext3Image.Run("cp", "--sparse=always", from, to);
+
+    /// <summary>What debugfs copies out of a directory of an image: one line a file, with a digest of its
+    /// content.</summary>
+    public static string Content(string path, TemporaryDirectory directory, string below = "/upper")
+    {
+        var target = directory["dump"];
+        Directory.CreateDirectory(target);
+        Ext3Image.Run("debugfs", "-R", $"rdump {below} {target}", path);
+        var content = string.Join('\n', Directory.GetFiles(target, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
+            .Select(file => string.Create(CultureInfo.InvariantCulture,
+                $"{file[target.Length..]} {Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(file)))}")));
+        Directory.Delete(target, recursive: true);
+        return content;
     }
 }

@@ -23,7 +23,7 @@ public sealed class ExtShrinkCrashTests(ITestOutputHelper output)
         using var directory = new TemporaryDirectory();
         var image = ExtShrinkerTests.Scattered(directory, mebibytes * MiB, 200, options);
         var pristine = directory["pristine"];
-        Copy(image.Path, pristine);
+        CrashStates.Copy(image.Path, pristine);
         var oldBlocks = image.Field("Block count");
         var journal = image.Debug("blocks <8>");
         var content = Content(image);
@@ -39,16 +39,14 @@ public sealed class ExtShrinkCrashTests(ITestOutputHelper output)
         var states = CrashStates.Of(recording, random, 30).ToList();
         // The end, where the size changes, is looked at closely; of the rest a part.
         var last = states.Count - 28;
-        foreach (var (description, steps) in states.Where((_, i) => i == 0 || i >= last || random.Next(last) < StatesForEach - 28))
+        foreach (var state in states.Where((_, i) => i == 0 || i >= last || random.Next(last) < StatesForEach - 28))
         {
-            var state = directory["state"];
-            Copy(pristine, state);
-            CrashStates.Apply(state, steps);
-            var crashed = new Ext3Image(state);
+            var description = state.Description;
+            var crashed = state.Make(pristine, directory["state"]);
             var byKernel = random.Next(3) == 0;
             if (byKernel)
                 crashed.Mounted("rw", point => File.WriteAllBytes(point + "/lost+found/new", SampleTree.Bytes(1, 4000)));
-            var (exit, said, error) = Machine.Run("e2fsck", "-f", "-p", state);
+            var (exit, said, error) = Machine.Run("e2fsck", "-f", "-p", crashed.Path);
             Assert.True(exit is 0 or 1, $"{description}, kernel: {byKernel}: {said}{error}");
             crashed.AssertClean();
             var blocks = crashed.Field("Block count");
@@ -66,6 +64,4 @@ public sealed class ExtShrinkCrashTests(ITestOutputHelper output)
         image.Mounted("ro", point => content = ExtShrinkerTests.FullDescription(point + "/upper"));
         return content;
     }
-
-    private static void Copy(string from, string to) => Ext3Image.Run("cp", "--sparse=always", from, to);
 }
