@@ -46,7 +46,7 @@ public sealed class ResizeOverlayImageCommand : OverlayToolsCommand
         var before = File.Exists(path) ? ByteSize.Format(new FileInfo(path).Length) : "?";
         if (!ShouldProcess(path, $"Resize overlay image ({before} -> {ByteSize.Format(SizeBytes)})"))
             return;
-        var image = OverlayResizer.Grow(path, SizeBytes, Progress, Stopped);
+        var image = OverlayResizer.Resize(path, SizeBytes, Progress, Stopped);
         if (PassThru)
             WriteObject(image);
     }
