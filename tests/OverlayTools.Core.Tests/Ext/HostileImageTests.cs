@@ -69,7 +69,7 @@ public sealed class HostileImageTests(ITestOutputHelper output)
         Assert.True(outcomes.Count > 12, "the mutations changed nothing");
     }
 
-    /// <summary>Tampering that did harm once, or would do where a number is believed.</summary>
+    /// <summary>Numbers that lie, one by one; what a run of the above prints when it fails belongs here too.</summary>
     [Theory]
     [InlineData("blocks of 2 TiB", "418:1F000000")]
     [InlineData("all inodes in one group", "400:FFFFFFFF 428:FFFFFFFF")]
@@ -81,7 +81,7 @@ public sealed class HostileImageTests(ITestOutputHelper output)
     [InlineData("the journal is the root", "4E0:02000000")]
     [InlineData("the reserve is the whole group", "4CE:FFFF")]
     [InlineData("the first data block is the last", "414:FF070000")]
-    public void What_did_harm_once_does_none(string what, string tampering)
+    public void A_number_that_lies_does_no_harm(string what, string tampering)
     {
         using var directory = new TemporaryDirectory();
         var window = new HostileWindow(File.ReadAllBytes(HostileImages.Ours(directory).Path));
