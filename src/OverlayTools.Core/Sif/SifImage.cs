@@ -146,11 +146,7 @@ public sealed class SifImage : IDisposable
 
     /// <summary>Whether a signature, valid or not, covers the group: directly, or through one of its objects.</summary>
     /// <param name="group">The group's number.</param>
-    public bool IsGroupSigned(uint group) => Objects.Any(o =>
-        o.DataType == SifDataType.Signature
-        && (o.LinkedToGroup
-            ? o.LinkedId == group
-            : Objects.Any(signed => signed.Id == o.LinkedId && signed.GroupId == group)));
+    public bool IsGroupSigned(uint group) => SignatureOf(Objects, Objects, group) is not null;
 
     /// <inheritdoc/>
     public void Dispose() => _handle?.Dispose();
@@ -159,6 +155,17 @@ public sealed class SifImage : IDisposable
     /// count.</summary>
     internal static long DataEnd(SifHeader header, IEnumerable<SifObject> objects) =>
         objects.Where(o => o.PlaceFault is null).Select(o => o.End).Append(header.DataOffset).Max();
+
+    /// <summary>A signature that covers a group, or null.</summary>
+    /// <param name="candidates">Where to look for it.</param>
+    /// <param name="objects">What it may cover.</param>
+    /// <param name="group">The group's number.</param>
+    internal static SifObject? SignatureOf(
+        IEnumerable<SifObject> candidates, IReadOnlyList<SifObject> objects, uint group) =>
+        candidates.FirstOrDefault(o => o.DataType == SifDataType.Signature
+            && (o.LinkedToGroup
+                ? o.LinkedId == group
+                : objects.Any(signed => signed.Id == o.LinkedId && signed.GroupId == group)));
 
     private static bool StartsWithLuks(SifObject partition) =>
         partition.Fault is null && SifFileSystems.Detect(partition.OpenData()) == SifFileSystem.EncryptedSquashfs;
