@@ -14,6 +14,7 @@
     )
     CmdletsToExport = @(
         'Add-SifPartition'
+        'Get-OverlayImage'
         'Get-SifDescriptor'
         'Invoke-ContainerWithOverlay'
         'New-OverlayImage'

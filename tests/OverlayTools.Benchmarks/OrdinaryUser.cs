@@ -60,7 +60,7 @@ internal sealed class OrdinaryUser : IDisposable
     }
 
     // The runtime that runs this program: DIR/shared/Microsoft.NETCore.App/VERSION/System.Private.CoreLib.dll.
-    private static string DotnetProgram() => Path.GetFullPath(
+    internal static string DotnetProgram() => Path.GetFullPath(
         Path.Combine(Path.GetDirectoryName(typeof(object).Assembly.Location)!, "../../../dotnet"));
 
     private static string Tool(string name) =>

@@ -17,9 +17,29 @@ internal static class Peer
             .FirstOrDefault(File.Exists);
     }
 
+    /// <summary>Whether all of these programs are here; else says what is not measured.</summary>
+    public static bool AreHere(string what, params string[] names)
+    {
+        if (names.FirstOrDefault(name => Find(name) is null) is not { } missing)
+            return true;
+        Report.Line($"{missing} is not here: {what} is not measured.");
+        return false;
+    }
+
+    /// <summary>Runs a line of shell to its end.</summary>
+    /// <exception cref="InvalidOperationException">It failed; with what it printed.</exception>
+    public static void RunShell(string directory, string line) =>
+        Run(directory, "/bin/sh", "-c", $"PATH=$PATH:/usr/sbin:/sbin; {line}");
+
     /// <summary>Runs a program to its end; what it prints is read and dropped.</summary>
     /// <exception cref="InvalidOperationException">It failed; with what it printed.</exception>
-    public static void Run(string directory, string program, params string[] arguments)
+    public static void Run(string directory, string program, params string[] arguments) =>
+        Read(directory, program, arguments);
+
+    /// <summary>Runs a program to its end.</summary>
+    /// <returns>What it printed.</returns>
+    /// <exception cref="InvalidOperationException">It failed; with what it printed.</exception>
+    public static string Read(string directory, string program, params string[] arguments)
     {
         var start = new ProcessStartInfo(program, arguments)
         {
@@ -29,9 +49,10 @@ internal static class Peer
         };
         using var process = Process.Start(start)!;
         var error = process.StandardError.ReadToEndAsync();
-        process.StandardOutput.ReadToEnd();
+        var output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         if (process.ExitCode != 0)
-            throw new InvalidOperationException($"{program} {string.Join(' ', arguments)}: {error.Result}");
+            throw new InvalidOperationException($"{program} {string.Join(' ', arguments)}: {output}{error.Result}");
+        return output;
     }
 }

@@ -13,6 +13,12 @@ if (args is ["--micro", .. var micro])
     return 0;
 }
 
+if (args is ["--memory", var kind, var path])
+{
+    PeakMemory.Run(kind, path);
+    return 0;
+}
+
 if (Options.Parse(args) is not { } options)
 {
     Console.Error.WriteLine(Options.Usage);
@@ -22,15 +28,23 @@ if (Options.Parse(args) is not { } options)
 Report.Header(options);
 using (var place = new Workplace(options))
 {
-    List<Scenario> scenarios =
+    IEnumerable<Scenario> scenarios =
     [
         .. options.Wants("image") ? NewImage.All(place) : [],
+        .. options.Wants("large") ? LargeImage.All(place) : [],
+        .. options.Wants("populate") ? Population.All(place) : [],
+        .. options.Wants("resize") ? Resizing.All(place) : [],
         .. options.Wants("list") ? ListDescriptors.All(place) : [],
         .. options.Wants("container") ? NoOpContainer.All(place) : [],
     ];
     Report.Table([.. scenarios.Select(scenario => SideBySide.Measure(scenario, options.Runs))]);
     if (options.Wants("image"))
         NewImage.ReportParts(place);
+    if (options.Wants("large"))
+    {
+        LargeImage.ReportDiskUse(place);
+        PeakMemory.ReportAll(place);
+    }
 }
 
 if (Environment.UserName == "root" && options.Wants("container") && !options.NoUser)

@@ -9,17 +9,19 @@ internal static class Report
     {
         Line($"Machine: {MachineFacts.Describe()}; scratch folder on {MachineFacts.FileSystemOf(options.Scratch)}");
         Line($"Module: {ModuleAssemblies.Configuration()} build in bin/; this program: {MachineFacts.OwnConfiguration}");
-        Line($"Runs: {options.Runs} of each side in turn after 2 warm-ups; times in milliseconds, min / median / max");
+        Line($"Runs: {options.Runs} of each side in turn after 2 warm-ups (11 of what takes long); min / median / max, "
+            + "times in milliseconds");
         Line("");
     }
 
     public static void Table(IReadOnlyCollection<Comparison> comparisons)
     {
-        Line("| Scenario | Ratio (peer/ours) | Ours | Peer | Peer is |");
-        Line("|---|---:|---:|---:|---|");
+        Line("| Scenario | Ratio (peer/ours) | Wanted | Ours | Peer | Peer is |");
+        Line("|---|---:|---:|---:|---:|---|");
         foreach (var comparison in comparisons)
         {
-            Line($"| {comparison.Scenario.Name} | {comparison.Ratio.ToString("0.0", CultureInfo.InvariantCulture)} "
+            var wanted = comparison.Scenario.Wanted?.ToString("0.0#", CultureInfo.InvariantCulture);
+            Line($"| {comparison.Scenario.Name} | {Show(comparison.Ratio)} | {wanted} "
                 + $"| {Show(comparison.Ours)} | {Show(comparison.Peer)} | `{comparison.Scenario.PeerName}` |");
         }
 

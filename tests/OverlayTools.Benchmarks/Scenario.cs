@@ -10,6 +10,13 @@ internal sealed record Scenario(string Name, string PeerName, Action Peer, Actio
     /// <summary>Runs before each of the two, outside the measured time.</summary>
     public Action Prepare { get; init; } = static () => { };
 
+    /// <summary>How many times faster than the peer ours should be; below 1, it may be slower. Null where nobody
+    /// said.</summary>
+    public double? Wanted { get; init; }
+
+    /// <summary>The most runs that count, for what takes long.</summary>
+    public int MostRuns { get; init; } = int.MaxValue;
+
     /// <summary>
     /// Runs of our side before the first that counts: in a session that has been running, the just-in-time compiler has
     /// settled, which takes it some fifty calls.

@@ -30,5 +30,12 @@ internal sealed class Session : IDisposable
             throw new InvalidOperationException($"{script}: {error}", error.Exception);
     }
 
+    /// <summary>Whether a command has a parameter.</summary>
+    public bool HasParameter(string command, string parameter)
+    {
+        using var shell = PowerShell.Create(_runspace);
+        return shell.AddScript($"(Get-Command {command}).Parameters.ContainsKey('{parameter}')").Invoke<bool>().Single();
+    }
+
     public void Dispose() => _runspace.Dispose();
 }

@@ -13,11 +13,11 @@ internal sealed record Sample(double Minimum, double Median, double Maximum)
 }
 
 /// <summary>What a scenario took on both sides.</summary>
-internal sealed record Comparison(Scenario Scenario, Sample Peer, Sample Ours)
-{
-    /// <summary>How many times faster ours is, by the medians.</summary>
-    public double Ratio => Peer.Median / Ours.Median;
-}
+/// <param name="Scenario">What was measured.</param>
+/// <param name="Peer">The peer's times.</param>
+/// <param name="Ours">Our times.</param>
+/// <param name="Ratio">How many times faster ours is, from each run of the peer and the run of ours after it.</param>
+internal sealed record Comparison(Scenario Scenario, Sample Peer, Sample Ours, Sample Ratio);
 
 /// <summary>Runs both sides of a scenario in turn, so that whatever else the machine does meets both.</summary>
 internal static class SideBySide
@@ -33,13 +33,16 @@ internal static class SideBySide
         var ours = new List<double>();
         for (var i = 0; i < scenario.SettlingRuns; i++)
             _ = Time(scenario, scenario.Ours);
+        runs = Math.Min(runs, scenario.MostRuns);
         for (var i = 0; i < WarmUps + runs; i++)
         {
             peer.Add(Time(scenario, scenario.Peer));
             ours.Add(Time(scenario, scenario.Ours));
         }
 
-        return new Comparison(scenario, Sample.Of(peer.Skip(WarmUps)), Sample.Of(ours.Skip(WarmUps)));
+        var ratios = peer.Zip(ours, (one, other) => one / other);
+        return new Comparison(
+            scenario, Sample.Of(peer.Skip(WarmUps)), Sample.Of(ours.Skip(WarmUps)), Sample.Of(ratios.Skip(WarmUps)));
     }
 
     private static double Time(Scenario scenario, Action side)

@@ -1,9 +1,13 @@
+using OverlayTools.Benchmarks.Scenarios;
+using OverlayTools.Native;
+
 namespace OverlayTools.Benchmarks;
 
 /// <summary>A scratch folder with a session in it, and the small container that the scenarios use.</summary>
 internal sealed class Workplace : IDisposable
 {
     private readonly Lazy<string> _image;
+    private readonly Lazy<string> _tree;
 
     public Workplace(Options options)
     {
@@ -12,6 +16,7 @@ internal sealed class Workplace : IDisposable
         Directory.CreateDirectory(Folder);
         Session = new Session(Folder);
         _image = new Lazy<string>(MakeImage);
+        _tree = new Lazy<string>(() => SampleTree.Make(Path.Combine(Folder, "tree")));
     }
 
     public Options Options { get; }
@@ -22,6 +27,33 @@ internal sealed class Workplace : IDisposable
 
     /// <summary>A squashfs SIF image with busybox.</summary>
     public string Image => _image.Value;
+
+    /// <summary>A directory with many small files and a large one.</summary>
+    public string Tree => _tree.Value;
+
+    /// <summary>A directory <c>template</c> for mke2fs, which makes of it what we make: <c>upper</c> and
+    /// <c>work</c>.</summary>
+    public void MakeTemplate()
+    {
+        Directory.CreateDirectory(Path.Combine(Folder, "template/upper"));
+        Directory.CreateDirectory(Path.Combine(Folder, "template/work"));
+    }
+
+    /// <summary>Removes files, if they are there.</summary>
+    public void Remove(params string[] names)
+    {
+        foreach (var name in names)
+            File.Delete(Path.Combine(Folder, name));
+        // What the removal leaves for the journal is nobody's to pay for.
+        Fsync.DirectoryOf(Path.Combine(Folder, names[0]));
+    }
+
+    /// <summary>Removes directories, if they are there.</summary>
+    public void RemoveDirectory(params string[] names)
+    {
+        foreach (var name in names.Where(name => Directory.Exists(Path.Combine(Folder, name))))
+            Directory.Delete(Path.Combine(Folder, name), recursive: true);
+    }
 
     public void Dispose()
     {

@@ -23,6 +23,15 @@ internal static class Machine
             .Select(directory => Path.Combine(directory, name))
             .FirstOrDefault(File.Exists);
 
+    /// <summary>Where Apptainer is: what <c>OVERLAYTOOLS_APPTAINER</c> names, or the one on the path.</summary>
+    public static string NeedApptainer()
+    {
+        var named = Environment.GetEnvironmentVariable("OVERLAYTOOLS_APPTAINER");
+        var found = File.Exists(named) ? named : FindTool("apptainer");
+        Assert.SkipUnless(found is not null, "needs Apptainer, on the path or named by OVERLAYTOOLS_APPTAINER");
+        return found!;
+    }
+
     /// <summary>The folder of facts beside the checkout, for the developers only.</summary>
     public static string NeedShared(string relative)
     {

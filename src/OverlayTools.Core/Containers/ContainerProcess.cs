@@ -20,13 +20,15 @@ public sealed class ContainerProcess : IDisposable
 {
     private readonly ContainerPlan _plan;
     private readonly SafeFileHandle _control;
+    private readonly WriterMarks _marks;
     private readonly List<string> _warnings = [];
     private readonly List<string> _notes = [];
     private EngineException? _failure;
     private bool _stopped;
 
-    private ContainerProcess(ContainerPlan plan, int processId, SafeFileHandle control)
+    private ContainerProcess(ContainerPlan plan, int processId, SafeFileHandle control, WriterMarks marks)
     {
+        _marks = marks;
         _plan = plan;
         ProcessId = processId;
         _control = control;
@@ -59,9 +61,11 @@ public sealed class ContainerProcess : IDisposable
     /// after the caller has closed them.</param>
     /// <param name="redirectInput">Whether <see cref="Input"/> feeds the command; otherwise it reads the caller's own
     /// standard input.</param>
+    /// <param name="marks">Put on the overlays now, and taken off at the end.</param>
     /// <exception cref="EngineException"><see cref="ErrorIds.RuntimeNotFound"/>.</exception>
     /// <exception cref="LinuxException">The program could not be started.</exception>
-    public static ContainerProcess Start(ContainerPlan plan, IReadOnlyList<SafeFileHandle> images, bool redirectInput)
+    internal static ContainerProcess Start(
+        ContainerPlan plan, IReadOnlyList<SafeFileHandle> images, bool redirectInput, WriterMarks marks)
     {
         var init = FindInit();
         var unshare = HelperProgram.Unshare.Find() ?? throw HelperProgram.NotFound([HelperProgram.Unshare]);
@@ -107,7 +111,8 @@ public sealed class ContainerProcess : IDisposable
             throw;
         }
 
-        var container = new ContainerProcess(plan, processId, controlWriter)
+        marks.Put(processId);
+        var container = new ContainerProcess(plan, processId, controlWriter, marks)
         {
             Input = input,
             Output = new FileStream(outputReader, FileAccess.Read, bufferSize: 0),
@@ -181,6 +186,7 @@ public sealed class ContainerProcess : IDisposable
                 "Check a writable overlay with Test-OverlayImage before you use it again.", _plan.Layers[0].Path);
         }
 
+        _marks.Dispose();
         RemoveSession();
         if (!ready)
             _failure ??= NoNamespace();

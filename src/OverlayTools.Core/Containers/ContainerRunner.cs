@@ -20,12 +20,14 @@ public static class ContainerRunner
         var session = SessionDirectory.Choose();
         var plan = ContainerPlanner.Plan(request, stack, Machine.ReadFacts(), session);
         SessionDirectory.Create(session);
+        var marks = WriterMarks.For(stack, images);
         try
         {
-            return ContainerProcess.Start(plan, images.Files, redirectInput);
+            return ContainerProcess.Start(plan, images.Files, redirectInput, marks);
         }
         catch
         {
+            marks.Dispose();
             Directory.Delete(session);
             throw;
         }

@@ -1,5 +1,6 @@
 using System.Collections;
 using OverlayTools.Native;
+using OverlayTools.Overlays;
 
 namespace OverlayTools.Containers;
 
@@ -18,24 +19,12 @@ internal static class Machine
             UserName = name,
             FullName = entry?.FullName ?? string.Empty,
             Home = entry?.Home,
-            SubordinateUserIds = SubordinateIds.Choose(ReadLines("/etc/subuid"), name, userId),
-            SubordinateGroupIds = SubordinateIds.Choose(ReadLines("/etc/subgid"), name, userId),
+            SubordinateUserIds = SubordinateIds.Read("/etc/subuid", name, userId),
+            SubordinateGroupIds = SubordinateIds.Read("/etc/subgid", name, userId),
             FindHelper = helper => helper.Find(),
             Environment = Environment.GetEnvironmentVariables().Cast<DictionaryEntry>()
                 .ToDictionary(pair => (string)pair.Key, pair => (string?)pair.Value ?? string.Empty, StringComparer.Ordinal),
             IsDirectory = path => Directory.Exists(path) ? true : File.Exists(path) ? false : null,
         };
-    }
-
-    private static string[] ReadLines(string path)
-    {
-        try
-        {
-            return File.ReadAllLines(path);
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
-        {
-            return []; // no such file: nobody has subordinate ids
-        }
     }
 }

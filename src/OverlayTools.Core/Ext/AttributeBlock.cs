@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Text;
 
 namespace OverlayTools.Ext;
 
@@ -10,90 +9,75 @@ internal static class AttributeBlock
     public const int HeaderSize = 32;
     public const int EntrySize = 16;
 
+    /// <summary>Offset of <c>h_refcount</c>, the number of files that have the block.</summary>
+    public const int ReferencesAt = 4;
+
     private const int NameHashShift = 5;
     private const int ValueHashShift = 16;
-    private const string AccessAcl = "system.posix_acl_access";
-    private const string DefaultAcl = "system.posix_acl_default";
 
-    private static readonly (string Prefix, byte Index)[] Prefixes =
-        [("user.", 1), ("trusted.", 4), ("security.", 6)];
-
-    /// <summary>Builds the block.</summary>
+    /// <summary>Builds the block from attributes by full name.</summary>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFull"/> when the attributes do not fit into a
-    /// block,
-    /// <see cref="ErrorIds.OverlayFeatureUnsupported"/> for a name that ext3 cannot store.</exception>
-    public static byte[] Build(IReadOnlyDictionary<string, byte[]> attributes, int blockSize)
+    /// block, <see cref="ErrorIds.OverlayFeatureUnsupported"/> for a name that ext3 cannot store.</exception>
+    public static byte[] Build(IReadOnlyDictionary<string, byte[]> attributes, int blockSize) =>
+        Build(AttributeEntry.Sorted(attributes), blockSize);
+
+    /// <summary>Builds the block from sorted entries.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFull"/> when they do not fit.</exception>
+    public static byte[] Build(IReadOnlyList<AttributeEntry> entries, int blockSize)
     {
-        // The kernel searches by these three, in this order (fs/ext4/xattr.c, ext4_xattr_cmp_entry).
-        var entries = attributes.Select(pair => Split(pair.Key, pair.Value))
-            .OrderBy(entry => entry.Index).ThenBy(entry => entry.Name.Length)
-            .ThenBy(entry => Convert.ToHexString(entry.Name), StringComparer.Ordinal).ToList();
-        var need = HeaderSize + 4 + entries.Sum(entry => EntrySize + Padded(entry.Name.Length) + Padded(entry.Value.Length));
+        var need = HeaderSize + sizeof(uint) + entries.Sum(entry => entry.Size);
         if (need > blockSize)
             throw new EngineException(ErrorIds.OverlayFull,
                 $"The extended attributes of a file need {need} bytes; a block has {blockSize}.",
                 "Use a larger image, whose blocks are larger too, or remove attributes.");
 
         var block = new byte[blockSize];
-        var at = HeaderSize;
-        var valueEnd = blockSize;
         var blockHash = 0u;
-        foreach (var (index, name, value) in entries)
-        {
-            valueEnd -= Padded(value.Length);
-            value.CopyTo(block, valueEnd);
-            var hash = Hash(name, block.AsSpan(valueEnd, Padded(value.Length)));
-            blockHash = (blockHash << ValueHashShift) ^ (blockHash >> (32 - ValueHashShift)) ^ hash;
-            var entry = block.AsSpan(at);
-            entry[0] = (byte)name.Length;
-            entry[1] = index;
-            BinaryPrimitives.WriteUInt16LittleEndian(entry[2..], (ushort)(value.Length == 0 ? 0 : valueEnd));
-            BinaryPrimitives.WriteUInt32LittleEndian(entry[8..], (uint)value.Length);
-            BinaryPrimitives.WriteUInt32LittleEndian(entry[12..], hash);
-            name.CopyTo(entry[EntrySize..]);
-            at += EntrySize + Padded(name.Length);
-        }
-
+        Write(block, HeaderSize, 0, entries, hash =>
+            blockHash = (blockHash << ValueHashShift) ^ (blockHash >> (32 - ValueHashShift)) ^ hash);
         BinaryPrimitives.WriteUInt32LittleEndian(block, MagicNumber);
-        BinaryPrimitives.WriteUInt32LittleEndian(block.AsSpan(4), 1); // h_refcount
+        BinaryPrimitives.WriteUInt32LittleEndian(block.AsSpan(ReferencesAt), 1);
         BinaryPrimitives.WriteUInt32LittleEndian(block.AsSpan(8), 1); // h_blocks
         BinaryPrimitives.WriteUInt32LittleEndian(block.AsSpan(12), blockHash);
         return block;
     }
 
-    private static (byte Index, byte[] Name, byte[] Value) Split(string fullName, byte[] value)
+    /// <summary>Puts sorted entries, which fit, into the space that an inode has for them. Entries there have no hash,
+    /// and their values count from the first entry.</summary>
+    public static void WriteBody(Span<byte> body, IReadOnlyList<AttributeEntry> entries)
     {
-        if (fullName is AccessAcl or DefaultAcl)
-            return (fullName == AccessAcl ? (byte)2 : (byte)3, [], AclOnDisk(fullName, value));
-        foreach (var (prefix, index) in Prefixes)
-        {
-            if (!fullName.StartsWith(prefix, StringComparison.Ordinal))
-                continue;
-            var name = Encoding.UTF8.GetBytes(fullName[prefix.Length..]);
-            if (name.Length is > 0 and <= 255)
-                return (index, name, value);
-        }
-
-        throw new EngineException(ErrorIds.OverlayFeatureUnsupported,
-            $"ext3 cannot store the extended attribute '{fullName}'.", "Remove it from the file.");
+        body.Clear();
+        if (entries.Count == 0)
+            return;
+        BinaryPrimitives.WriteUInt32LittleEndian(body, MagicNumber);
+        Write(body, sizeof(uint), sizeof(uint), entries, null);
     }
 
-    // The kernel's interface has version 2 and eight bytes an entry; on disk it is version 1, and only named users (2)
-    // and groups (8) have an id (fs/ext4/acl.c).
-    private static byte[] AclOnDisk(string name, byte[] value)
+    // Entries from the start, values from the end.
+    private static void Write(
+        Span<byte> area, int first, int valueBase, IReadOnlyList<AttributeEntry> entries, Action<uint>? hashed)
     {
-        const int entrySize = 8;
-        if (value.Length < 4 || BinaryPrimitives.ReadUInt32LittleEndian(value) != 2 || (value.Length - 4) % entrySize != 0)
-            throw new EngineException(ErrorIds.OverlayFeatureUnsupported,
-                $"The access control list in '{name}' has an unknown form.", "Remove it from the file.");
-        var disk = new List<byte> { 1, 0, 0, 0 };
-        for (var at = 4; at < value.Length; at += entrySize)
+        var at = first;
+        var valueEnd = area.Length;
+        foreach (var (index, name, value) in entries)
         {
-            var hasId = value[at] is 2 or 8;
-            disk.AddRange(value.AsSpan(at, hasId ? entrySize : 4));
-        }
+            valueEnd -= Padded(value.Length);
+            value.CopyTo(area[valueEnd..]);
+            var entry = area[at..];
+            entry[0] = (byte)name.Length;
+            entry[1] = index;
+            BinaryPrimitives.WriteUInt16LittleEndian(entry[2..], (ushort)(value.Length == 0 ? 0 : valueEnd - valueBase));
+            BinaryPrimitives.WriteUInt32LittleEndian(entry[8..], (uint)value.Length);
+            if (hashed is not null)
+            {
+                var hash = Hash(name, area.Slice(valueEnd, Padded(value.Length)));
+                BinaryPrimitives.WriteUInt32LittleEndian(entry[12..], hash);
+                hashed(hash);
+            }
 
-        return [.. disk];
+            name.CopyTo(entry[EntrySize..]);
+            at += EntrySize + Padded(name.Length);
+        }
     }
 
     /// <summary>The hash of an entry (<c>e_hash</c>).</summary>

@@ -2,8 +2,8 @@ using System.Buffers.Binary;
 
 namespace OverlayTools.Ext;
 
-/// <summary>Finds the blocks of a file; the last indirect block of each level is kept.</summary>
-internal sealed class BlockMap
+/// <summary>Finds the blocks of a file through indirect blocks; the last of each level is kept.</summary>
+internal sealed class BlockMap : FileMap
 {
     private readonly ExtFileSystem _fileSystem;
     private readonly ExtInode _inode;
@@ -22,41 +22,80 @@ internal sealed class BlockMap
         _fileSystem = fileSystem;
         _inode = inode;
         _number = number;
-        var size = fileSystem.Geometry.BlockSize;
-        _math = new BlockMapMath(size);
-        _levels = [(0, new byte[size]), (0, new byte[size]), (0, new byte[size])];
+        _math = new BlockMapMath(fileSystem.Geometry.BlockSize);
+        _levels = [(0, []), (0, []), (0, [])];
     }
+
+    /// <inheritdoc/>
+    public override long MaxBlocks => _math.MaxBlocks;
+
+    private long Fan => _fileSystem.Geometry.PointersPerBlock;
 
     /// <summary>The block on disk of the file's block, or 0 for a hole.</summary>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayCorrupt"/>.</exception>
-    public uint Find(long logical)
+    public uint Find(long logical) => RunAt(logical).Start;
+
+    /// <inheritdoc/>
+    public override (uint Start, long Count) RunAt(long logical)
     {
         if (logical < 0 || logical >= _math.MaxBlocks)
             throw ExtCorrupt.Because($"inode {_number} has no block {logical}.");
         var (depth, leaf, middle, slot) = _math.PathTo(logical);
         if (depth == 0)
-            return Checked(_inode.Pointer(slot));
-        var fan = _fileSystem.Geometry.PointersPerBlock;
+            return Run(_inode.Pointers[..(ExtInode.DirectCount * 4)], slot);
         var block = Checked(_inode.Pointer(11 + depth));
+        if (block == 0)
+            return (0, RestOfTree(depth, logical));
         if (depth == 3)
             block = Step(2, block, (int)(middle - 1));
+        if (block == 0)
+            return (0, RestOfMiddle(logical));
         if (depth >= 2)
-            block = Step(1, block, (int)((leaf - 1) % fan));
-        return Step(0, block, slot);
+            block = Step(1, block, (int)((leaf - 1) % Fan));
+        return block == 0 ? (0, _math.RestOfLeaf(logical)) : Run(Load(0, block), slot);
     }
 
-    private uint Step(int level, uint block, int slot)
+    // The rest of what one pointer of the inode leads to.
+    private long RestOfTree(int depth, long logical) => depth switch
     {
-        if (block == 0)
-            return 0;
-        ref var cached = ref _levels[level];
-        if (cached.At != block)
+        1 => _math.RestOfLeaf(logical),
+        2 => ExtInode.DirectCount + Fan + Fan * Fan - logical,
+        _ => _math.MaxBlocks - logical,
+    };
+
+    // The rest of what one pointer of the triple indirect block leads to.
+    private long RestOfMiddle(long logical) =>
+        Fan * Fan - (logical - ExtInode.DirectCount - Fan - Fan * Fan) % (Fan * Fan);
+
+    private (uint Start, long Count) Run(ReadOnlySpan<byte> pointers, int slot)
+    {
+        var first = Checked(BinaryPrimitives.ReadUInt32LittleEndian(pointers[(slot * 4)..]));
+        var count = 1;
+        for (pointers = pointers[(slot * 4 + 4)..]; pointers.Length > 0; pointers = pointers[4..], count++)
         {
-            _fileSystem.Window.Read(_fileSystem.Geometry.OffsetOf(block), cached.Bytes);
-            cached.At = block;
+            var next = BinaryPrimitives.ReadUInt32LittleEndian(pointers);
+            if (next != (first == 0 ? 0 : first + (uint)count) || (first != 0 && next >= _fileSystem.Geometry.BlocksCount))
+                break;
         }
 
-        return Checked(BinaryPrimitives.ReadUInt32LittleEndian(cached.Bytes.AsSpan(slot * 4)));
+        return (first, count);
+    }
+
+    private uint Step(int level, uint block, int slot) =>
+        Checked(BinaryPrimitives.ReadUInt32LittleEndian(Load(level, block).AsSpan(slot * 4)));
+
+    private byte[] Load(int level, uint block)
+    {
+        ref var cached = ref _levels[level];
+        if (cached.At == block)
+            return cached.Bytes;
+        // Most files have no indirect blocks: only here is room for one needed.
+        if (cached.Bytes.Length == 0)
+            cached.Bytes = new byte[_fileSystem.Geometry.BlockSize];
+        cached.At = 0;
+        _fileSystem.Window.Read(_fileSystem.Geometry.OffsetOf(block), cached.Bytes);
+        cached.At = block;
+        return cached.Bytes;
     }
 
     private uint Checked(uint block)

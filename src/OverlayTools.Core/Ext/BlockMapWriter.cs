@@ -100,7 +100,8 @@ internal sealed class BlockMapWriter
 
     private sealed class IndirectBlock(int blockSize)
     {
-        private readonly byte[] _bytes = new byte[blockSize];
+        // Most files have none.
+        private byte[] _bytes = [];
         private uint _block;
 
         public long Number { get; private set; } = -1;
@@ -109,7 +110,10 @@ internal sealed class BlockMapWriter
         {
             Number = number;
             _block = block;
-            Array.Clear(_bytes);
+            if (_bytes.Length == 0)
+                _bytes = new byte[blockSize];
+            else
+                Array.Clear(_bytes);
         }
 
         public void Set(int slot, uint block) => BinaryPrimitives.WriteUInt32LittleEndian(_bytes.AsSpan(slot * 4), block);

@@ -7,8 +7,8 @@ namespace OverlayTools.Ext;
 internal sealed class ExtAllocator
 {
     private readonly ExtGeometry _geometry;
-    private readonly Func<uint, byte[]> _loadBlocks;
-    private readonly Func<uint, byte[]> _loadInodes;
+    private readonly Load _loadBlocks;
+    private readonly Load _loadInodes;
     private readonly byte[]?[] _blocks;
     private readonly byte[]?[] _inodes;
     private readonly GroupCounts[] _counts;
@@ -16,10 +16,9 @@ internal sealed class ExtAllocator
 
     /// <param name="geometry">Where the groups are.</param>
     /// <param name="counts">Free and used counts of each group; changed in place.</param>
-    /// <param name="loadBlocks">A group's block bitmap, one block long.</param>
-    /// <param name="loadInodes">A group's inode bitmap, one block long.</param>
-    public ExtAllocator(
-        ExtGeometry geometry, GroupCounts[] counts, Func<uint, byte[]> loadBlocks, Func<uint, byte[]> loadInodes)
+    /// <param name="loadBlocks">Reads a group's block bitmap.</param>
+    /// <param name="loadInodes">Reads a group's inode bitmap.</param>
+    public ExtAllocator(ExtGeometry geometry, GroupCounts[] counts, Load loadBlocks, Load loadInodes)
     {
         _geometry = geometry;
         _counts = counts;
@@ -29,6 +28,11 @@ internal sealed class ExtAllocator
         _inodes = new byte[]?[counts.Length];
         _next = geometry.FirstDataBlock;
     }
+
+    /// <summary>Reads a bitmap of a group.</summary>
+    /// <param name="group">Which group's.</param>
+    /// <param name="bitmap">One block, to fill whole.</param>
+    public delegate void Load(uint group, Span<byte> bitmap);
 
     /// <summary>What is left in a group.</summary>
     public struct GroupCounts
@@ -55,7 +59,8 @@ internal sealed class ExtAllocator
             counts[group].FreeInodes = geometry.InodesPerGroup;
         }
 
-        return new ExtAllocator(geometry, counts, g => EmptyBlockBitmap(geometry, g), _ => EmptyInodeBitmap(geometry));
+        return new ExtAllocator(geometry, counts,
+            (group, bitmap) => FillEmptyBlocks(geometry, group, bitmap), (_, bitmap) => FillEmptyInodes(geometry, bitmap));
     }
 
     /// <summary>The block bitmap of a group that holds its bookkeeping only; bits past the group's end are
@@ -63,8 +68,7 @@ internal sealed class ExtAllocator
     public static byte[] EmptyBlockBitmap(ExtGeometry geometry, uint group)
     {
         var bitmap = new byte[geometry.BlockSize];
-        ExtBitmap.Fill(bitmap, 0, geometry.OverheadIn(group), true);
-        ExtBitmap.Fill(bitmap, geometry.BlocksIn(group), (uint)bitmap.Length * 8, true);
+        FillEmptyBlocks(geometry, group, bitmap);
         return bitmap;
     }
 
@@ -72,13 +76,21 @@ internal sealed class ExtAllocator
     public static byte[] EmptyInodeBitmap(ExtGeometry geometry)
     {
         var bitmap = new byte[geometry.BlockSize];
-        ExtBitmap.Fill(bitmap, geometry.InodesPerGroup, (uint)bitmap.Length * 8, true);
+        FillEmptyInodes(geometry, bitmap);
         return bitmap;
     }
 
-    public byte[] BlockBitmap(uint group) => _blocks[group] ??= _loadBlocks(group);
+    public byte[] BlockBitmap(uint group) => _blocks[group] ??= Loaded(_loadBlocks, group);
 
-    public byte[] InodeBitmap(uint group) => _inodes[group] ??= _loadInodes(group);
+    public byte[] InodeBitmap(uint group) => _inodes[group] ??= Loaded(_loadInodes, group);
+
+    /// <summary>Copies the bitmaps of a group. One that nobody touched is not kept: at 1 TiB all of them have 64
+    /// MiB.</summary>
+    public void CopyBitmaps(uint group, Span<byte> blocks, Span<byte> inodes)
+    {
+        Copy(_blocks[group], _loadBlocks, group, blocks);
+        Copy(_inodes[group], _loadInodes, group, inodes);
+    }
 
     /// <summary>Takes a run of free blocks, after the last run taken where there are any.</summary>
     /// <param name="most">The longest run that is of use; at least 1.</param>
@@ -121,6 +133,34 @@ internal sealed class ExtAllocator
         _counts[group].FreeInodes--;
         if (isDirectory)
             _counts[group].Directories++;
+    }
+
+    private static void FillEmptyBlocks(ExtGeometry geometry, uint group, Span<byte> bitmap)
+    {
+        bitmap.Clear();
+        ExtBitmap.Fill(bitmap, 0, geometry.OverheadIn(group), true);
+        ExtBitmap.Fill(bitmap, geometry.BlocksIn(group), (uint)bitmap.Length * 8, true);
+    }
+
+    private static void FillEmptyInodes(ExtGeometry geometry, Span<byte> bitmap)
+    {
+        bitmap.Clear();
+        ExtBitmap.Fill(bitmap, geometry.InodesPerGroup, (uint)bitmap.Length * 8, true);
+    }
+
+    private static void Copy(byte[]? known, Load load, uint group, Span<byte> bitmap)
+    {
+        if (known is null)
+            load(group, bitmap);
+        else
+            known.CopyTo(bitmap);
+    }
+
+    private byte[] Loaded(Load load, uint group)
+    {
+        var bitmap = new byte[_geometry.BlockSize];
+        load(group, bitmap);
+        return bitmap;
     }
 
     private uint Sum(Func<GroupCounts, uint> count)

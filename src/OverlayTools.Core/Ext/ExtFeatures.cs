@@ -13,9 +13,25 @@ public static class ExtFeatures
     internal const uint IncompatRecover = 0x4;
     internal const uint IncompatMetaBg = 0x10;
 
+    internal const uint IncompatExtents = 0x40;
+    internal const uint Incompat64Bit = 0x80;
+    internal const uint IncompatFlexBg = 0x200;
+    internal const uint IncompatEaInode = 0x400;
+    internal const uint IncompatCsumSeed = 0x2000;
+    internal const uint IncompatLargeDir = 0x4000;
+    internal const uint IncompatInlineData = 0x8000;
+
+    /// <summary>What ext2 and ext3 have of what a reader has to know.</summary>
+    internal const uint Ext3Incompat = IncompatFileType | IncompatRecover | IncompatMetaBg;
+
     internal const uint RoCompatSparseSuper = 0x1;
     internal const uint RoCompatLargeFile = 0x2;
     internal const uint RoCompatBtreeDir = 0x4;
+    internal const uint RoCompatBigalloc = 0x200;
+
+    /// <summary>What of ext4 is understood well enough to read files.</summary>
+    private const uint ReadableIncompat = Ext3Incompat | IncompatExtents | Incompat64Bit | IncompatFlexBg
+        | IncompatEaInode | IncompatCsumSeed | IncompatLargeDir | IncompatInlineData;
 
     /// <summary>What Apptainer accepts beside an internal journal (spec: its <c>image/ext3.go</c>).</summary>
     private const uint ApptainerIncompat = IncompatFileType | IncompatRecover | IncompatMetaBg;
@@ -55,6 +71,16 @@ public static class ExtFeatures
         var refused = NamesOf(0, incompat & ~ApptainerIncompat, roCompat & ~ApptainerRoCompat);
         return (compat & CompatHasJournal) != 0 ? refused : ["-has_journal", .. refused];
     }
+
+    /// <summary>The features that keep a file system from being read. Those that only writers have to know do not, but
+    /// for clusters: they change what a block group is.</summary>
+    internal static IReadOnlyList<string> Unreadable(uint incompat, uint roCompat) =>
+        NamesOf(0, incompat & ~ReadableIncompat, roCompat & RoCompatBigalloc);
+
+    /// <summary>The features that keep a file system from being changed in place.</summary>
+    internal static IReadOnlyList<string> BeyondExt3(uint compat, uint incompat, uint roCompat) => NamesOf(
+        compat & ~ExtResizer.ChangeableCompat, incompat & ~(IncompatFileType | IncompatRecover),
+        roCompat & ~ExtResizer.ChangeableRoCompat);
 
     private static IEnumerable<string> Names(uint bits, string?[] names, string unknown)
     {

@@ -2,8 +2,8 @@ using OverlayTools.IO;
 
 namespace OverlayTools.Ext;
 
-/// <summary>The content of a regular file in an ext3 file system, for reading.</summary>
-internal sealed class ExtFileStream(Window window, BlockMap map, long length, int blockSize) : Stream
+/// <summary>The content of a regular file in a file system, for reading.</summary>
+internal sealed class ExtFileStream(Window window, FileMap map, long length, int blockSize) : Stream
 {
     private long _position;
 
@@ -28,16 +28,9 @@ internal sealed class ExtFileStream(Window window, BlockMap map, long length, in
         buffer = buffer[..(int)Math.Min(buffer.Length, length - _position)];
         var logical = _position / blockSize;
         var inside = (int)(_position % blockSize);
-        var first = map.Find(logical);
-        var count = Math.Min(buffer.Length, blockSize - inside);
         // Blocks that lie side by side, or a hole, are one read.
-        for (var next = 1u; count < buffer.Length; next++)
-        {
-            if (map.Find(logical + next) != (first == 0 ? 0 : first + next))
-                break;
-            count = (int)Math.Min(buffer.Length, (long)count + blockSize);
-        }
-
+        var (first, blocks) = map.RunAt(logical);
+        var count = (int)Math.Min(buffer.Length, blocks * blockSize - inside);
         if (first == 0)
             buffer[..count].Clear();
         else

@@ -10,15 +10,13 @@ namespace OverlayTools.Ext;
 public readonly record struct ExtDirectoryEntry(ExtName Name, uint Inode, ExtFileType Type);
 
 /// <summary>
-/// Reads an ext2 or ext3 file system. Nothing on disk is believed: whatever does not fit raises
-/// <see cref="ErrorIds.OverlayCorrupt"/>, naming structure and offset. A journal that was not replayed is not looked
-/// at.
+/// Reads an ext2 or ext3 file system, and an ext4 one where that was asked for. Nothing on disk is believed: whatever
+/// does not fit raises <see cref="ErrorIds.OverlayCorrupt"/>, naming structure and offset. A journal that was not
+/// replayed is not looked at. One object serves one thread at a time.
 /// </summary>
 public sealed class ExtFileSystem
 {
-    private const uint ReadableIncompat =
-        ExtFeatures.IncompatFileType | ExtFeatures.IncompatRecover | ExtFeatures.IncompatMetaBg;
-
+    private const int LongestInlineLink = 4096;
     private const int MaxLinksFollowed = 40; // as the kernel (MAXSYMLINKS)
 
     private readonly Window _window;
@@ -45,19 +43,50 @@ public sealed class ExtFileSystem
 
     private bool HasMetaBg => (Superblock.FeatureIncompat & ExtFeatures.IncompatMetaBg) != 0;
 
-    /// <summary>Reads and checks the superblock.</summary>
+    /// <summary>Whether it has nothing but features of ext3, and may be changed in place; one of ext4 is only
+    /// read.</summary>
+    public bool IsChangeable => FeaturesBeyondExt3.Count == 0;
+
+    /// <summary>The features that keep it from being changed in place, as <c>dumpe2fs</c> names them.</summary>
+    public IReadOnlyList<string> FeaturesBeyondExt3 => ExtFeatures.BeyondExt3(
+        Superblock.FeatureCompat, Superblock.FeatureIncompat, Superblock.FeatureRoCompat);
+
+    /// <summary>Opens an ext2 or ext3 file system: reads and checks the superblock.</summary>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayNotExt3"/>,
     /// <see cref="ErrorIds.OverlayFeatureUnsupported"/> (ext4's features) or
     /// <see cref="ErrorIds.OverlayCorrupt"/>.</exception>
     public static ExtFileSystem Open(Window window)
     {
         var superblock = ExtSuperblock.Read(window);
-        var unknown = superblock.FeatureIncompat & ~ReadableIncompat;
+        RequireExt3(superblock);
+        return new ExtFileSystem(window, superblock, SuperblockCheck.Geometry(superblock, window.Length));
+    }
+
+    /// <summary>Opens an ext2, ext3 or ext4 file system in order to list it and copy out of it; nothing in this assembly
+    /// changes what it opened in this way, unless <see cref="IsChangeable"/>.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayNotExt3"/>,
+    /// <see cref="ErrorIds.OverlayFeatureUnsupported"/>, naming the features that cannot be read, or
+    /// <see cref="ErrorIds.OverlayCorrupt"/>.</exception>
+    public static ExtFileSystem OpenForReading(Window window)
+    {
+        var superblock = ExtSuperblock.Read(window);
+        var unknown = ExtFeatures.Unreadable(superblock.FeatureIncompat, superblock.FeatureRoCompat);
+        if (unknown.Count > 0)
+            throw new EngineException(ErrorIds.OverlayFeatureUnsupported,
+                $"The file system has features that cannot be read: {string.Join(", ", unknown)}.",
+                "Mount it with the kernel, and copy the content into an image made by New-OverlayImage.");
+        return new ExtFileSystem(window, superblock, SuperblockCheck.Geometry(superblock, window.Length));
+    }
+
+    /// <summary>Refuses a file system with features that say how ext4 lays things out.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFeatureUnsupported"/>, naming them.</exception>
+    internal static void RequireExt3(ExtSuperblock superblock)
+    {
+        var unknown = superblock.FeatureIncompat & ~ExtFeatures.Ext3Incompat;
         if (unknown != 0)
             throw new EngineException(ErrorIds.OverlayFeatureUnsupported,
                 $"The file system has features that ext3 does not have: {string.Join(", ", ExtFeatures.NamesOf(0, unknown, 0))}.",
                 "Make the image with New-OverlayImage or 'mkfs.ext3', and copy the content over.");
-        return new ExtFileSystem(window, superblock, SuperblockCheck.Geometry(superblock, window.Length));
     }
 
     /// <summary>Reads an inode.</summary>
@@ -82,9 +111,11 @@ public sealed class ExtFileSystem
             throw ExtCorrupt.At("root directory, inode 2", OffsetOfInode(number), "it is not a directory");
         if (inode.FileType != ExtFileType.Directory)
             throw new EngineException(ErrorIds.OverlayFileNotFound, $"Inode {number} is not a directory.", null);
+        if (InlineData.IsIn(this, inode))
+            return InlineEntries(number, inode);
         if (size <= 0 || size % BlockSize != 0 || size > Geometry.SizeBytes)
             throw ExtCorrupt.At($"directory, inode {number}", OffsetOfInode(number), $"its size is {size}");
-        return Entries(number, new BlockMap(this, inode, number), size / BlockSize);
+        return Entries(number, FileMap.Of(this, inode, number), size / BlockSize);
     }
 
     /// <summary>Opens the content of a regular file; holes read as zeros.</summary>
@@ -95,10 +126,20 @@ public sealed class ExtFileSystem
         var inode = ReadInode(number);
         if (inode.FileType != ExtFileType.RegularFile)
             throw new EngineException(ErrorIds.OverlayFileNotFound, $"Inode {number} is not a regular file.", null);
-        if (inode.Size < 0 || inode.Size > new BlockMapMath(BlockSize).MaxBlocks * BlockSize)
+        if (InlineData.IsIn(this, inode))
+            return new MemoryStream(InlineData.Content(this, number, inode), writable: false);
+        var map = FileMap.Of(this, inode, number);
+        if (inode.Size < 0 || inode.Size > map.MaxBlocks * BlockSize)
             throw ExtCorrupt.At($"inode {number}", OffsetOfInode(number), $"its size is {inode.Size}");
-        return new ExtFileStream(_window, new BlockMap(this, inode, number), inode.Size, BlockSize);
+        return new ExtFileStream(_window, map, inode.Size, BlockSize);
     }
+
+    /// <summary>The extended attributes of a file by full name (<c>user.</c>, <c>trusted.</c>, <c>security.</c>,
+    /// <c>system.posix_acl_access</c> and <c>_default</c>), in the form of the system calls.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayCorrupt"/>, or
+    /// <see cref="ErrorIds.OverlayFeatureUnsupported"/> for a name that is not text.</exception>
+    public IReadOnlyDictionary<string, byte[]> ReadAttributes(uint number) =>
+        InodeAttributes.Read(this, number, ReadInode(number)).Values;
 
     /// <summary>The target of a symbolic link, byte for byte.</summary>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFileNotFound"/> when it is no symbolic link,
@@ -108,12 +149,19 @@ public sealed class ExtFileSystem
         var inode = ReadInode(number);
         if (inode.FileType != ExtFileType.SymbolicLink)
             throw new EngineException(ErrorIds.OverlayFileNotFound, $"Inode {number} is not a symbolic link.", null);
+        if (InlineData.IsIn(this, inode))
+        {
+            return inode.Size is > 0 and <= LongestInlineLink
+                ? InlineData.Content(this, number, inode)
+                : throw ExtCorrupt.At($"symbolic link, inode {number}", OffsetOfInode(number), $"its size is {inode.Size}");
+        }
+
         if (inode.IsFastLink)
             return inode.Pointers[..(int)inode.Size].ToArray();
         if (inode.Size <= 0 || inode.Size >= BlockSize)
             throw ExtCorrupt.At($"symbolic link, inode {number}", OffsetOfInode(number), $"its size is {inode.Size}");
         var target = new byte[inode.Size];
-        var block = new BlockMap(this, inode, number).Find(0);
+        var (block, _) = FileMap.Of(this, inode, number).RunAt(0);
         if (block == 0)
             throw ExtCorrupt.At($"symbolic link, inode {number}", OffsetOfInode(number), "it has no block");
         _window.Read(Geometry.OffsetOf(block), target);
@@ -168,28 +216,33 @@ public sealed class ExtFileSystem
     /// <summary>The bytes of a group's descriptor.</summary>
     internal GroupDescriptor ReadGroup(uint group, Span<byte> buffer)
     {
-        var block = DescriptorBlock(group / Geometry.DescriptorsPerBlock);
-        if (block != _descriptorBlockAt)
-        {
-            _window.Read(Geometry.OffsetOf(block), _descriptorBlock);
-            _descriptorBlockAt = block;
-        }
-
-        var at = (int)(group % Geometry.DescriptorsPerBlock) * GroupDescriptor.Size;
-        _descriptorBlock.AsSpan(at, GroupDescriptor.Size).CopyTo(buffer);
+        DescriptorBytes(group)[..GroupDescriptor.Size].CopyTo(buffer);
         return new GroupDescriptor(buffer);
     }
 
     internal long OffsetOfInode(uint number)
     {
         var group = (number - 1) / Geometry.InodesPerGroup;
-        Span<byte> buffer = stackalloc byte[GroupDescriptor.Size];
-        var table = ReadGroup(group, buffer).InodeTable;
-        if (table < Geometry.FirstDataBlock || table > Geometry.BlocksCount - Geometry.InodeTableBlocks)
+        var (table, high) = GroupDescriptor.InodeTableOf(DescriptorBytes(group));
+        if (high != 0 || table < Geometry.FirstDataBlock || table > Geometry.BlocksCount - Geometry.InodeTableBlocks)
             throw ExtCorrupt.At($"descriptor of group {group}",
                 Geometry.OffsetOf(DescriptorBlock(group / Geometry.DescriptorsPerBlock)),
                 $"its inode table starts at block {table}, outside the file system");
         return Geometry.OffsetOf(table) + (long)((number - 1) % Geometry.InodesPerGroup) * Geometry.InodeSize;
+    }
+
+    private Span<byte> DescriptorBytes(uint group)
+    {
+        var block = DescriptorBlock(group / Geometry.DescriptorsPerBlock);
+        if (block != _descriptorBlockAt)
+        {
+            _descriptorBlockAt = 0;
+            _window.Read(Geometry.OffsetOf(block), _descriptorBlock);
+            _descriptorBlockAt = block;
+        }
+
+        var at = (int)(group % Geometry.DescriptorsPerBlock) * Geometry.DescriptorSize;
+        return _descriptorBlock.AsSpan(at, Geometry.DescriptorSize);
     }
 
     // With meta_bg, from some block of descriptors on each lies in the first group that it describes.
@@ -212,28 +265,47 @@ public sealed class ExtFileSystem
         return null;
     }
 
-    private IEnumerable<ExtDirectoryEntry> Entries(uint number, BlockMap map, long blocks)
+    private IEnumerable<ExtDirectoryEntry> Entries(uint number, FileMap map, long blocks)
     {
         var buffer = new byte[BlockSize];
         for (var logical = 0L; logical < blocks; logical++)
         {
-            var block = map.Find(logical);
+            var (block, _) = map.RunAt(logical);
             if (block == 0)
                 throw ExtCorrupt.At($"directory, inode {number}", OffsetOfInode(number), $"its block {logical} is missing");
             _window.Read(Geometry.OffsetOf(block), buffer);
-            for (var at = 0; at < BlockSize;)
-            {
-                var (length, entry) = ParseEntry(buffer, at, number, block);
-                if (entry is { } found)
-                    yield return found;
-                at += length;
-            }
+            foreach (var entry in EntriesIn(buffer, number, Geometry.OffsetOf(block)))
+                yield return entry;
         }
     }
 
-    private (int Length, ExtDirectoryEntry? Entry) ParseEntry(byte[] buffer, int at, uint number, uint block)
+    private IEnumerable<ExtDirectoryEntry> InlineEntries(uint number, ExtInode inode)
     {
-        var raw = buffer.AsSpan(at);
+        var offset = OffsetOfInode(number);
+        foreach (var area in InlineData.DirectoryAreas(this, number, inode))
+        {
+            foreach (var entry in EntriesIn(area, number, offset))
+                yield return entry;
+        }
+    }
+
+    // The inner nodes of a hashed directory look like empty entries, so they need no care here.
+    private IEnumerable<ExtDirectoryEntry> EntriesIn(byte[] area, uint number, long offset)
+    {
+        for (var at = 0; at < area.Length;)
+        {
+            var (length, entry) = ParseEntry(area, at, number, offset + at);
+            if (entry is { } found)
+                yield return found;
+            at += length;
+        }
+    }
+
+    private (int Length, ExtDirectoryEntry? Entry) ParseEntry(byte[] area, int at, uint number, long offset)
+    {
+        var raw = area.AsSpan(at);
+        if (raw.Length < DirectoryBlocks.SizeOf(1))
+            throw Broken("an entry does not fit");
         var inode = BinaryPrimitives.ReadUInt32LittleEndian(raw);
         int length = BinaryPrimitives.ReadUInt16LittleEndian(raw[4..]);
         if (length is 0 or ushort.MaxValue && BlockSize == 65536)
@@ -255,8 +327,7 @@ public sealed class ExtFileSystem
         var type = hasType && raw[7] <= (byte)ExtFileType.SymbolicLink ? (ExtFileType)raw[7] : ExtFileType.Unknown;
         return (length, new ExtDirectoryEntry(new ExtName(name), inode, type));
 
-        EngineException Broken(string what) =>
-            ExtCorrupt.At($"directory, inode {number}", Geometry.OffsetOf(block) + at, what);
+        EngineException Broken(string what) => ExtCorrupt.At($"directory, inode {number}", offset, what);
     }
 
     private static void Push(Stack<byte[]> pending, ReadOnlySpan<byte> path)

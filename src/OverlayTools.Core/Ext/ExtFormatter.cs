@@ -9,12 +9,13 @@ namespace OverlayTools.Ext;
 /// </summary>
 public sealed class ExtFormatter
 {
-    private readonly Window _window;
+    private readonly GatheringWindow _window;
     private readonly ExtFormatOptions _options;
     private readonly ExtGeometry _geometry;
     private readonly ExtAllocator _allocator;
     private readonly ExtTree _tree;
     private readonly InodeTableWriter _inodes;
+    private readonly AttributeSharing _attributes = new();
     private readonly ExtTime _now;
     private readonly IProgress<EngineProgress>? _progress;
     private readonly CancellationToken _cancellation;
@@ -29,7 +30,7 @@ public sealed class ExtFormatter
         Window window, ExtFormatOptions options, ExtGeometry geometry, ExtTree tree,
         IProgress<EngineProgress>? progress, CancellationToken cancellation)
     {
-        _window = window;
+        _window = new GatheringWindow(window);
         _options = options;
         _geometry = geometry;
         _tree = tree;
@@ -91,6 +92,7 @@ public sealed class ExtFormatter
         foreach (var (inode, node, parent) in _tree.Files.Skip(2))
             WriteNode(inode, node, parent);
         _inodes.Flush();
+        WriteAttributeReferences();
         WriteGroups();
     }
 
@@ -168,7 +170,10 @@ public sealed class ExtFormatter
         inode.LinksCount = (ushort)_tree.LinksOf(node);
         inode.Modified = node.Modified ?? _now;
         inode.Accessed = node.Accessed ?? inode.Modified;
-        inode.Changed = _now;
+        inode.Changed = node.Changed ?? _now;
+        inode.Created = node.Created ?? _now;
+        if (node.Type is ExtFileType.RegularFile or ExtFileType.Directory)
+            inode.Flags = node.Flags & ExtInode.UserFlags;
         WriteAttributes(node, inode);
         switch (node.Type)
         {
@@ -193,10 +198,30 @@ public sealed class ExtFormatter
     {
         if (node.Attributes.Count == 0)
             return;
-        var block = _allocator.TakeBlocks(1).Start;
-        _window.Write(_geometry.OffsetOf(block), AttributeBlock.Build(node.Attributes, BlockSize));
-        inode.AttributeBlock = block;
+        var layout = AttributeLayout.Divide(node.Attributes, inode.Body.Length);
+        AttributeBlock.WriteBody(inode.Body, layout.Body);
+        if (layout.Block.Count == 0)
+            return;
+        var content = AttributeBlock.Build(layout.Block, BlockSize);
+        var shared = _attributes.Use(content);
+        if (shared.Users == 1)
+        {
+            shared.Block = _allocator.TakeBlocks(1).Start;
+            _window.Write(_geometry.OffsetOf(shared.Block), content);
+        }
+
+        inode.AttributeBlock = shared.Block;
         inode.Sectors += (uint)(BlockSize / 512);
+    }
+
+    private void WriteAttributeReferences()
+    {
+        Span<byte> count = stackalloc byte[sizeof(uint)];
+        foreach (var shared in _attributes.Shared)
+        {
+            BinaryPrimitives.WriteUInt32LittleEndian(count, (uint)shared.Users);
+            _window.Write(_geometry.OffsetOf(shared.Block) + AttributeBlock.ReferencesAt, count);
+        }
     }
 
     private void WriteDirectory(uint number, ExtNode node, uint parent, ExtInode inode)
@@ -302,13 +327,13 @@ public sealed class ExtFormatter
         _window.Write(table + descriptors.Length, new ResizeTable(_geometry).PrimaryBlocks());
         // Last, so that a file system that was not finished is not taken for one.
         _window.Write(ExtSuperblock.Size, superblock.Raw);
+        _window.Drain();
     }
 
     private void WriteBitmaps(uint group)
     {
-        var both = new byte[2 * BlockSize];
-        _allocator.BlockBitmap(group).CopyTo(both, 0);
-        _allocator.InodeBitmap(group).CopyTo(both, BlockSize);
+        var both = _buffer.AsSpan(0, 2 * BlockSize);
+        _allocator.CopyBitmaps(group, both[..BlockSize], both[BlockSize..]);
         _window.Write(_geometry.OffsetOf(_geometry.BlockBitmap(group)), both);
     }
 

@@ -9,7 +9,7 @@ public sealed record ExtGeometry
     private const long MiB = 1 << 20;
     private const long TiB = 1L << 40;
     private const uint Blocks32 = uint.MaxValue;
-    private const int NewInodeSize = 256;
+    internal const int NewInodeSize = 256;
 
     /// <summary>The bounds of <c>mke2fs -i</c>.</summary>
     private const int LeastBytesPerInode = 1024;
@@ -59,8 +59,11 @@ public sealed record ExtGeometry
     /// <summary>Blocks of a group's inode table.</summary>
     public uint InodeTableBlocks => DivideUp((ulong)InodesPerGroup * (uint)InodeSize, (uint)BlockSize);
 
+    /// <summary>Bytes of a group descriptor: 32, or more with ext4's <c>64bit</c>.</summary>
+    public int DescriptorSize { get; init; } = GroupDescriptor.Size;
+
     /// <summary>Group descriptors in a block.</summary>
-    public uint DescriptorsPerBlock => (uint)BlockSize / GroupDescriptor.Size;
+    public uint DescriptorsPerBlock => (uint)(BlockSize / DescriptorSize);
 
     /// <summary>Blocks of the group descriptor table.</summary>
     public uint DescriptorBlocks => DivideUp(GroupCount, DescriptorsPerBlock);

@@ -14,10 +14,16 @@ public sealed class ExtInode
 
     internal const uint ExtentsFlag = 0x80000;
     internal const uint InlineDataFlag = 0x10000000;
+    internal const uint AttributeInodeFlag = 0x200000;
     internal const uint HashIndexFlag = 0x1000;
     internal const uint ImmutableFlag = 0x10;
     internal const uint AppendFlag = 0x20;
     internal const uint MagicDirectoryFlag = 0x2000;
+
+    /// <summary>The flags that a user sets with chattr and that mean the same on every ext2 and ext3
+    /// (<c>EXT2_FL_USER_MODIFIABLE</c>, less what compressed and ext4 files have).</summary>
+    internal const uint UserFlags = 0x0001C0FB | TopDirectoryFlag;
+    internal const uint TopDirectoryFlag = 0x20000;
     internal const int OldSize = 128;
     internal const int PointerCount = 15;
     internal const int DirectCount = 12;
@@ -104,8 +110,9 @@ public sealed class ExtInode
     /// <summary>Last change of the content (<c>i_mtime</c>).</summary>
     public ExtTime Modified { get => Time(0x10, 0x88); internal set => Time(0x10, 0x88, value); }
 
-    /// <summary>When the inode was made (<c>i_crtime</c>); only large inodes have it.</summary>
-    internal ExtTime Created { set => Time(0x90, 0x94, value); }
+    /// <summary>When the inode was made (<c>i_crtime</c>); <see cref="Changed"/> where the inode is too small for
+    /// it.</summary>
+    public ExtTime Created { get => HasExtra(0x90) ? Time(0x90, 0x94) : Changed; internal set => Time(0x90, 0x94, value); }
 
     /// <summary>When it was deleted, or the next orphan (<c>i_dtime</c>).</summary>
     internal uint DeletionTime => U32(0x14);
@@ -142,7 +149,7 @@ public sealed class ExtInode
     }
 
     /// <summary>Whether the target of a symbolic link lies in the inode itself.</summary>
-    internal bool IsFastLink => FileType == ExtFileType.SymbolicLink && Size < PointerBytes
+    internal bool IsFastLink => FileType == ExtFileType.SymbolicLink && Size < PointerBytes && (Flags & ExtentsFlag) == 0
         && (Sectors == 0 || AttributeBlock != 0);
 
     /// <summary>All 64 bits of the size, whatever the kind (<c>EXT2_I_SIZE</c>).</summary>
@@ -162,6 +169,10 @@ public sealed class ExtInode
 
     /// <summary>Bytes in use after the first 128 (<c>i_extra_isize</c>); 0 in an inode of 128 bytes.</summary>
     internal ushort ExtraBytes => _raw.Length > OldSize ? U16(0x80) : (ushort)0;
+
+    /// <summary>What lies behind the fields in use, up to the end of the inode: room for extended attributes. Nothing
+    /// where the inode has none, or says so wrongly.</summary>
+    internal Span<byte> Body => _raw.AsSpan(Math.Min(_raw.Length, OldSize + ExtraBytes));
 
     internal uint Pointer(int index) => U32(0x28 + 4 * index);
 

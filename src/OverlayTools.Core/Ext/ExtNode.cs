@@ -8,12 +8,16 @@ namespace OverlayTools.Ext;
 /// </summary>
 public sealed class ExtNode
 {
-    private readonly List<(ExtName Name, ExtNode Node)> _children = [];
-    private readonly HashSet<ExtName> _names = [];
+    private static readonly List<(ExtName Name, ExtNode Node)> s_noChildren = [];
+    private static readonly HashSet<ExtName> s_noNames = [];
 
-    private ExtNode(ExtFileType type, uint permissions, uint userId, uint groupId)
+    private readonly List<(ExtName Name, ExtNode Node)> _children;
+    private readonly HashSet<ExtName> _names;
+
+    internal ExtNode(ExtFileType type, uint permissions, uint userId, uint groupId)
     {
         Type = type;
+        (_children, _names) = type == ExtFileType.Directory ? ([], []) : (s_noChildren, s_noNames);
         Permissions = permissions & 0xFFF;
         UserId = userId;
         GroupId = groupId;
@@ -37,17 +41,28 @@ public sealed class ExtNode
     /// <summary>Last access; null means as <see cref="Modified"/>.</summary>
     public ExtTime? Accessed { get; init; }
 
+    /// <summary>Last change of the inode; null means the time of formatting. Only a file system that is made anew from
+    /// another gives it.</summary>
+    public ExtTime? Changed { get; init; }
+
+    /// <summary>When the file was made; null means the time of formatting.</summary>
+    public ExtTime? Created { get; init; }
+
+    /// <summary>Flags of <c>chattr</c> (<c>i_flags</c>), for regular files and directories; those that say how a file is
+    /// stored are not among them.</summary>
+    internal uint Flags { get; init; }
+
     /// <summary>What a regular file holds.</summary>
-    public ExtContent Content { get; private init; } = ExtContent.Empty;
+    public ExtContent Content { get; internal init; } = ExtContent.Empty;
 
     /// <summary>Where a symbolic link leads, byte for byte.</summary>
-    public ReadOnlyMemory<byte> Target { get; private init; }
+    public ReadOnlyMemory<byte> Target { get; internal init; }
 
     /// <summary>Major number of a device.</summary>
-    public uint DeviceMajor { get; private init; }
+    public uint DeviceMajor { get; internal init; }
 
     /// <summary>Minor number of a device.</summary>
-    public uint DeviceMinor { get; private init; }
+    public uint DeviceMinor { get; internal init; }
 
     /// <summary>What a directory holds, in the order of adding.</summary>
     public IReadOnlyList<(ExtName Name, ExtNode Node)> Children => _children;
@@ -143,6 +158,13 @@ public sealed class ExtNode
     public static ExtNode FromDirectory(
         string path, CancellationToken cancellation = default, (uint UserId, uint GroupId)? owner = null) =>
         ExtNodeImporter.Read(path, cancellation, owner);
+
+    /// <summary>Reads a directory of a file system with all that hangs below it: contents are opened later, so the
+    /// window has to stay open; owners, modes, all times, attributes, hard links, devices and holes are kept.</summary>
+    /// <inheritdoc cref="ExtTreeReader.Read"/>
+    public static ExtNode FromFileSystem(
+        ExtFileSystem fileSystem, string path = "/", CancellationToken cancellation = default) =>
+        ExtTreeReader.Read(fileSystem, path, cancellation);
 
     private static readonly Dictionary<string, byte[]> None = [];
 }

@@ -1,5 +1,6 @@
 using System.Text;
 using Microsoft.Win32.SafeHandles;
+using OverlayTools.IO;
 using OverlayTools.Native;
 
 namespace OverlayTools.Ext;
@@ -13,6 +14,8 @@ internal sealed class ExtNodeImporter
     private readonly CancellationToken _cancellation;
     private readonly (uint UserId, uint GroupId)? _owner;
     private readonly Dictionary<(ulong Device, ulong Inode), ExtNode> _linked = [];
+    private SafeFileHandle? _parent;
+    private byte[] _parentPath = [];
 
     private ExtNodeImporter(
         SafeFileHandle root, string path, CancellationToken cancellation, (uint UserId, uint GroupId)? owner)
@@ -41,7 +44,7 @@ internal sealed class ExtNodeImporter
 
     private ExtNode Run()
     {
-        var root = MakeDirectory(Owned(Statx.Of(_root, _path)), "."u8.ToArray());
+        var root = MakeDirectory(_root, "."u8.ToArray(), Owned(Statx.Of(_root, _path)));
         var pending = new Stack<(byte[] Path, ExtNode Node)>();
         pending.Push(("."u8.ToArray(), root));
         while (pending.TryPop(out var next))
@@ -51,8 +54,7 @@ internal sealed class ExtNodeImporter
             {
                 _cancellation.ThrowIfCancellationRequested();
                 byte[] path = [.. next.Path, (byte)'/', .. name];
-                var status = Owned(Statx.Of(directory, name, Describe(path)));
-                var child = next.Node.Add(new ExtName(name), MakeNode(directory, name, path, status));
+                var child = next.Node.Add(new ExtName(name), ReadNode(directory, name, path));
                 if (child.Type == ExtFileType.Directory)
                     pending.Push((path, child));
             }
@@ -61,10 +63,23 @@ internal sealed class ExtNodeImporter
         return root;
     }
 
+    private ExtNode ReadNode(SafeFileHandle directory, byte[] name, byte[] path)
+    {
+        try
+        {
+            return MakeNode(directory, name, path, Owned(Statx.Of(directory, name)));
+        }
+        catch (LinuxException error) when (error.Path is null)
+        {
+            // Only now: the text of every path would take as long as the calls.
+            throw new LinuxException(error.Function, error.ErrorNumber, Describe(path));
+        }
+    }
+
     private ExtNode MakeNode(SafeFileHandle directory, byte[] name, byte[] path, Statx.Status status)
     {
         if (status.FileType == Statx.Directory)
-            return MakeDirectory(status, path);
+            return MakeDirectory(directory, name, status);
         var identity = (status.Device, status.Inode);
         if (status.Links > 1 && _linked.TryGetValue(identity, out var known))
             return known;
@@ -74,19 +89,19 @@ internal sealed class ExtNodeImporter
         return node;
     }
 
-    private ExtNode MakeDirectory(Statx.Status status, byte[] path) =>
-        ExtNode.Directory(status.Permissions, status.UserId, status.GroupId, TimeOf(status), Attributes(path));
+    private static ExtNode MakeDirectory(SafeFileHandle parent, byte[] name, Statx.Status status) =>
+        ExtNode.Directory(status.Permissions, status.UserId, status.GroupId, TimeOf(status), Attributes(parent, name));
 
     private ExtNode MakeFile(SafeFileHandle directory, byte[] name, byte[] path, Statx.Status status)
     {
-        var attributes = Attributes(path);
+        var attributes = Attributes(directory, name);
         var time = TimeOf(status);
         switch (status.FileType)
         {
             case Statx.RegularFile:
                 return ExtNode.File(Content(path, status), status.Permissions, status.UserId, status.GroupId, time, attributes);
             case Statx.SymbolicLink:
-                var target = Readlinkat.Target(directory, name, Describe(path));
+                var target = Readlinkat.Target(directory, name);
                 return ExtNode.SymbolicLink(target, status.UserId, status.GroupId, time, attributes);
             default:
                 var type = status.FileType switch
@@ -109,7 +124,7 @@ internal sealed class ExtNodeImporter
             return ExtContent.Empty;
         // A file with fewer sectors than bytes may have holes; only then is it worth opening it twice.
         var runs = status.Sectors * 512 >= status.Size ? null : DataRuns(path, status);
-        return new ExtContent(status.Size, () => new FileStream(OpenSame(path, status), FileAccess.Read, bufferSize: 0), runs);
+        return new ExtContent(status.Size, () => new HandleStream(OpenSame(path, status)), runs);
     }
 
     private List<(long Start, long End)> DataRuns(byte[] path, Statx.Status status)
@@ -129,8 +144,7 @@ internal sealed class ExtNodeImporter
     private SafeFileHandle OpenSame(byte[] path, Statx.Status expected)
     {
         const int nonBlocking = 0x800; // should it have become a named pipe meanwhile
-        var file = Openat2.Beneath(_root, path, Open.ReadOnly | nonBlocking, Describe(path));
-        var status = Statx.Of(file, Describe(path));
+        var (file, status) = OpenAny(path, Open.ReadOnly | nonBlocking);
         if ((status.Device, status.Inode) == (expected.Device, expected.Inode))
             return file;
         file.Dispose();
@@ -138,8 +152,33 @@ internal sealed class ExtNodeImporter
             "Try again when nothing changes the files.", Describe(path));
     }
 
-    private Dictionary<string, byte[]> Attributes(byte[] path) =>
-        ExtendedAttributes.Read(_root, path, Describe(path))
+    private (SafeFileHandle File, Statx.Status Status) OpenAny(byte[] path, int flags)
+    {
+        try
+        {
+            var file = Openat2.Beneath(ParentOf(path), path.AsSpan(path.AsSpan().LastIndexOf((byte)'/') + 1), flags);
+            return (file, Statx.Of(file));
+        }
+        catch (LinuxException error)
+        {
+            throw new LinuxException(error.Function, error.ErrorNumber, Describe(path));
+        }
+    }
+
+    // What is in a directory is opened one after the other.
+    private SafeFileHandle ParentOf(byte[] path)
+    {
+        var length = path.AsSpan().LastIndexOf((byte)'/');
+        if (_parent is { } known && _parentPath.AsSpan().SequenceEqual(path.AsSpan(0, length)))
+            return known;
+        _parent?.Dispose();
+        _parent = null;
+        _parentPath = path[..length];
+        return _parent = Openat2.Beneath(_root, _parentPath, Open.ReadOnly | Open.Directory);
+    }
+
+    private static Dictionary<string, byte[]>? Attributes(SafeFileHandle directory, byte[] name) =>
+        ExtendedAttributes.Read(directory, name)?
             // Whatever else the host's file system shows (system.nfs4_acl, btrfs.*) is its own business, not the
             // file's.
             .Where(pair => pair.Key.StartsWith("user.", StringComparison.Ordinal)

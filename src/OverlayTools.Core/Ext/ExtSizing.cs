@@ -53,9 +53,10 @@ public readonly record struct ExtSizing(long Blocks, long Inodes)
     internal static ExtSizing Measure(ExtTree tree, int blockSize)
     {
         var math = new BlockMapMath(blockSize);
+        var sharing = new AttributeSharing();
         var blocks = 0L;
         foreach (var (_, node, _) in tree.Files)
-            blocks += BlocksOf(node, math, blockSize, tree);
+            blocks += BlocksOf(node, math, blockSize, tree) + AttributeBlocksOf(node, blockSize, sharing);
         return new ExtSizing(blocks, tree.LastInode);
     }
 
@@ -79,7 +80,6 @@ public readonly record struct ExtSizing(long Blocks, long Inodes)
 
     private static long BlocksOf(ExtNode node, BlockMapMath math, int blockSize, ExtTree tree)
     {
-        var attributes = node.Attributes.Count > 0 ? 1 : 0;
         switch (node.Type)
         {
             case ExtFileType.RegularFile:
@@ -88,15 +88,23 @@ public readonly record struct ExtSizing(long Blocks, long Inodes)
                         $"A file of {node.Content.Length} bytes is larger than ext3 can hold with blocks of {blockSize} bytes.",
                         "Leave the file out, or use a larger image.");
                 var runs = node.Content.BlockRuns(blockSize);
-                return runs.Sum(run => run.End - run.Start) + math.CountIndirect(runs) + attributes;
+                return runs.Sum(run => run.End - run.Start) + math.CountIndirect(runs);
             case ExtFileType.Directory:
                 var count = Math.Max(tree.LeastDirectoryBlocks(node, blockSize),
                     DirectoryBlocks.Count(tree.NamesIn(node).Select(name => name.Bytes.Length), blockSize));
-                return count + math.CountIndirect([(0, count)]) + attributes;
+                return count + math.CountIndirect([(0, count)]);
             case ExtFileType.SymbolicLink:
-                return (node.Target.Length >= ExtInode.PointerBytes ? 1 : 0) + attributes;
+                return node.Target.Length >= ExtInode.PointerBytes ? 1 : 0;
             default:
-                return attributes;
+                return 0;
         }
+    }
+
+    private static int AttributeBlocksOf(ExtNode node, int blockSize, AttributeSharing sharing)
+    {
+        if (node.Attributes.Count == 0)
+            return 0;
+        var layout = AttributeLayout.Divide(node.Attributes, new ExtInode(ExtGeometry.NewInodeSize).Body.Length);
+        return layout.Block.Count > 0 && sharing.Use(AttributeBlock.Build(layout.Block, blockSize)).Users == 1 ? 1 : 0;
     }
 }

@@ -79,7 +79,7 @@ public sealed class ExtSuperblock
     internal ushort Errors { set => U16(0x3C, value); }
 
     /// <summary>When it was last checked (<c>s_lastcheck</c>).</summary>
-    internal uint LastCheck { set => U32(0x40, value); }
+    internal uint LastCheck { get => U32(0x40); set => U32(0x40, value); }
 
     /// <summary><c>s_rev_level</c>: 0 original, 1 dynamic (inode size and features are given).</summary>
     internal uint RevisionLevel { get => U32(0x4C); set => U32(0x4C, value); }
@@ -162,6 +162,12 @@ public sealed class ExtSuperblock
     /// (<c>s_jnl_blocks</c>).</summary>
     internal Span<byte> JournalBackup => _raw.AsSpan(0x10C, 68);
 
+    /// <summary><c>s_blocks_count_hi</c>, which only <c>64bit</c> has.</summary>
+    internal uint BlocksCountHigh => U32(0x150);
+
+    /// <summary>Whether block numbers have 64 bits (<c>64bit</c>).</summary>
+    internal bool Has64Bit => (FeatureIncompat & ExtFeatures.Incompat64Bit) != 0;
+
     /// <summary><c>s_min_extra_isize</c>.</summary>
     internal ushort MinExtraIsize { get => U16(0x15C); set => U16(0x15C, value); }
 
@@ -188,6 +194,9 @@ public sealed class ExtSuperblock
             ? FeatureIncompat | ExtFeatures.IncompatRecover
             : FeatureIncompat & ~ExtFeatures.IncompatRecover;
     }
+
+    /// <summary>When what happened to the file system.</summary>
+    public ExtHistory History => new(_raw);
 
     /// <summary>Whether it was unmounted cleanly, as far as the state says.</summary>
     public bool IsValid => (State & StateValid) != 0;

@@ -5,6 +5,9 @@ namespace OverlayTools.Ext;
 /// <param name="Nanoseconds">0 to 999,999,999.</param>
 public readonly record struct ExtTime(long Seconds, uint Nanoseconds)
 {
+    private const long Earliest = int.MinValue;
+    private const long Latest = int.MaxValue + (3L << 32);
+
     /// <summary>The stamp of a moment.</summary>
     public static ExtTime From(DateTimeOffset moment)
     {
@@ -23,9 +26,12 @@ public readonly record struct ExtTime(long Seconds, uint Nanoseconds)
     public DateTimeOffset ToDateTimeOffset() =>
         DateTimeOffset.FromUnixTimeSeconds(Seconds).AddTicks(Nanoseconds / 100);
 
-    /// <summary>The 32 bits of old and the "extra" word: two more bits of seconds, thirty of nanoseconds.</summary>
+    /// <summary>The 32 bits of old and the "extra" word: two more bits of seconds, thirty of nanoseconds. A
+    /// time that does not fit becomes the next that does, as with the kernel (timestamp_truncate).</summary>
     internal (uint Low, uint Extra) Encode()
     {
+        if (Seconds is < Earliest or > Latest)
+            return new ExtTime(Math.Clamp(Seconds, Earliest, Latest), 0).Encode();
         var low = unchecked((uint)Seconds);
         // The low word counts as signed, so the epoch is what is left after taking it away (kernel,
         // ext4_encode_extra_time).

@@ -7,6 +7,9 @@ internal readonly ref struct GroupDescriptor(Span<byte> raw)
 {
     public const int Size = 32;
 
+    /// <summary>Bytes of a descriptor with the upper halves of 64 bits (<c>EXT4_MIN_DESC_SIZE_64BIT</c>).</summary>
+    public const int WideSize = 64;
+
     /// <summary><c>EXT2_BG_INODE_UNINIT</c> and <c>EXT2_BG_BLOCK_UNINIT</c>, which ext3 does not use.</summary>
     public const ushort Uninitialised = 3;
 
@@ -38,6 +41,12 @@ internal readonly ref struct GroupDescriptor(Span<byte> raw)
 
     /// <summary><c>bg_itable_unused</c>, which ext3 does not use.</summary>
     public ushort UnusedInodes => U16(0x1C);
+
+    /// <summary>First block of the inode table, and its upper half where the descriptor has one
+    /// (<c>bg_inode_table_hi</c>).</summary>
+    public static (uint Low, uint High) InodeTableOf(ReadOnlySpan<byte> raw) =>
+        (BinaryPrimitives.ReadUInt32LittleEndian(raw[0x08..]),
+            raw.Length >= WideSize ? BinaryPrimitives.ReadUInt32LittleEndian(raw[0x28..]) : 0);
 
     private uint U32(int offset) => BinaryPrimitives.ReadUInt32LittleEndian(_raw[offset..]);
 

@@ -35,6 +35,8 @@ internal sealed class JournalLog
     /// <see cref="ErrorIds.OverlayCorrupt"/>.</exception>
     public static JournalLog Open(ExtFileSystem fileSystem)
     {
+        // What was opened for reading only may be of ext4, whose journals say more than is understood here.
+        ExtFileSystem.RequireExt3(fileSystem.Superblock);
         var number = fileSystem.Superblock.JournalInode;
         if ((fileSystem.Superblock.FeatureCompat & ExtFeatures.CompatHasJournal) == 0 || number == 0)
             throw Unsupported("it has no journal of its own");

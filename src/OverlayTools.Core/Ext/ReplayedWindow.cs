@@ -7,6 +7,7 @@ namespace OverlayTools.Ext;
 internal sealed class ReplayedWindow(
     Window inner, int blockSize, IReadOnlyDictionary<uint, (long Offset, bool Escaped)> blocks) : Window
 {
+    private readonly uint[] _sorted = [.. blocks.Keys.Order()];
     private readonly List<(long Position, byte[] Bytes)> _patches = [];
 
     /// <inheritdoc/>
@@ -18,6 +19,24 @@ internal sealed class ReplayedWindow(
     /// <inheritdoc/>
     public override void Flush()
     {
+    }
+
+    /// <inheritdoc/>
+    public override long NextData(long position)
+    {
+        var next = inner.NextData(position);
+        var found = Array.BinarySearch(_sorted, (uint)(position / blockSize));
+        if (found < 0)
+            found = ~found;
+        if (found < _sorted.Length)
+            next = Math.Min(next, Math.Max(position, (long)_sorted[found] * blockSize));
+        foreach (var (at, bytes) in _patches)
+        {
+            if (at + bytes.Length > position)
+                next = Math.Min(next, Math.Max(position, at));
+        }
+
+        return next;
     }
 
     /// <inheritdoc/>

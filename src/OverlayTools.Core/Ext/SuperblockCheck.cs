@@ -14,6 +14,10 @@ internal static class SuperblockCheck
         Need(superblock.RevisionLevel <= 1, 0x4C, $"the revision is {superblock.RevisionLevel}");
         Need(superblock.FirstDataBlock == (blockSize == 1024 ? 1 : 0), 0x14,
             $"the first data block is {superblock.FirstDataBlock}");
+        if (superblock.Has64Bit && superblock.BlocksCountHigh != 0)
+            throw new EngineException(ErrorIds.OverlayFeatureUnsupported,
+                "The file system has more than 2^32 blocks.",
+                "Mount it with the kernel, and copy the content into an image made by New-OverlayImage.");
         Need(superblock.BlocksCount > superblock.FirstDataBlock, 0x04, $"there are {superblock.BlocksCount} blocks");
         Need((long)superblock.BlocksCount * blockSize <= windowLength, 0x04,
             $"{superblock.BlocksCount} blocks of {blockSize} bytes are more than the {windowLength} bytes of the image");
@@ -24,8 +28,7 @@ internal static class SuperblockCheck
         var inodeSize = superblock.InodeSize;
         Need(inodeSize >= ExtInode.OldSize && inodeSize <= blockSize && int.IsPow2(inodeSize), 0x58,
             $"an inode has {inodeSize} bytes");
-        Need(superblock.DescriptorSize is 0 or GroupDescriptor.Size, 0xFE,
-            $"a group descriptor has {superblock.DescriptorSize} bytes");
+        var descriptorSize = DescriptorSize(superblock);
 
         var geometry = new ExtGeometry
         {
@@ -34,6 +37,7 @@ internal static class SuperblockCheck
             BlocksPerGroup = superblock.BlocksPerGroup,
             InodesPerGroup = superblock.InodesPerGroup,
             InodeSize = inodeSize,
+            DescriptorSize = descriptorSize,
             ReservedGdtBlocks = superblock.ReservedGdtBlocks,
             SparseSuper = (superblock.FeatureRoCompat & ExtFeatures.RoCompatSparseSuper) != 0,
         };
@@ -49,6 +53,17 @@ internal static class SuperblockCheck
         Need(superblock.FreeBlocksCount <= superblock.BlocksCount, 0x0C, "more blocks are free than there are");
         Need(superblock.FreeInodesCount <= superblock.InodesCount, 0x10, "more inodes are free than there are");
         return geometry;
+    }
+
+    // Without 64bit, the field means nothing to the kernel but is 0 or 32 wherever it was ever written.
+    private static int DescriptorSize(ExtSuperblock superblock)
+    {
+        int size = superblock.DescriptorSize;
+        var isRight = superblock.Has64Bit
+            ? size >= GroupDescriptor.WideSize && size <= 1024 && int.IsPow2(size)
+            : size is 0 or GroupDescriptor.Size;
+        Need(isRight, 0xFE, $"a group descriptor has {size} bytes");
+        return superblock.Has64Bit ? size : GroupDescriptor.Size;
     }
 
     private static void Need(bool isSo, int offset, string otherwise)

@@ -46,6 +46,13 @@ public sealed class FileWindow : Window
     public override void Flush() => Fsync.File(_file);
 
     /// <inheritdoc/>
+    public override void StartFlush(long position, long count) => SyncFileRange.Start(_file, _offset + position, count);
+
+    /// <inheritdoc/>
+    public override long NextData(long position) =>
+        Math.Min(Lseek.TryFindData(_file, _offset + position, out var found) ? found - _offset : position, _length);
+
+    /// <inheritdoc/>
     public override void SetLength(long length)
     {
         if (_fixed)

@@ -30,12 +30,17 @@ public static class RangeLock
         };
     }
 
+    /// <summary>Who may hold a lock that no visible process has.</summary>
+    internal const string Unseen =
+        "a process that is not visible from here: on another node, another user's, or a stale lock of a file server";
+
+    private static string MarkOn(SafeFileHandle file, long offset) =>
+        WriterMark.Read(file, offset) is { } mark ? $". Its last writer left a mark: {mark}" : string.Empty;
+
     private static EngineException InUse(SafeFileHandle file, string path, bool exclusive, long offset, long length)
     {
-        var holders = LockHolders.Find(file, offset, length);
-        var who = holders.Count == 0
-            ? "by a process that is not visible from here: another user's, or one on another node"
-            : "by " + string.Join(", ", holders.Select(h => $"process {h.ProcessId} ({h.ProcessName}, {(h.Writes ? "writing" : "reading")})"));
+        var holders = ImageUsers.Look().Of(file, offset, length).Where(user => user.Kind != ImageUseKind.Flock).ToList();
+        var who = holders.Count > 0 ? "by " + string.Join(", ", holders) : "by " + Unseen + MarkOn(file, offset);
         return new EngineException(
             ErrorIds.OverlayInUse,
             $"'{path}' cannot be opened for {(exclusive ? "writing" : "reading")}: it is in use {who}.",

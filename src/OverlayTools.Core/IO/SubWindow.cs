@@ -28,6 +28,12 @@ public sealed class SubWindow : Window
     public override void Flush() => _outer.Flush();
 
     /// <inheritdoc/>
+    public override void StartFlush(long position, long count) => _outer.StartFlush(_offset + position, count);
+
+    /// <inheritdoc/>
+    public override long NextData(long position) => Math.Min(_outer.NextData(_offset + position) - _offset, Length);
+
+    /// <inheritdoc/>
     public override void SetLength(long length) =>
         throw new NotSupportedException("A window inside a larger one has a fixed length.");
 

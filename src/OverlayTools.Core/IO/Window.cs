@@ -27,8 +27,18 @@ public abstract class Window
         WriteCore(position, bytes);
     }
 
+    /// <summary>The first position at or after <paramref name="position"/> where there may be anything but zeros; the
+    /// length when there is none. Whoever does not know answers with the position itself.</summary>
+    public virtual long NextData(long position) => position;
+
     /// <summary>Returns when all that was written is on stable storage.</summary>
     public abstract void Flush();
+
+    /// <summary>Lets the range begin its way to stable storage, without waiting for it: <see cref="Flush"/> then has less to
+    /// do.</summary>
+    public virtual void StartFlush(long position, long count)
+    {
+    }
 
     /// <summary>Makes a range read as zeros, without using disk space where that can be had.</summary>
     public abstract void Clear(long position, long count);

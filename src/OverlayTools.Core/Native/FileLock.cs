@@ -6,6 +6,7 @@ namespace OverlayTools.Native;
 /// <summary>Open-file-description locks (<c>fcntl(2)</c>, <c>F_OFD_SETLK</c>).</summary>
 internal static partial class FileLock
 {
+    private const int OfdGetLock = 36;
     private const int OfdSetLock = 37;
     private const short ReadLock = 0;
     private const short WriteLock = 1;
@@ -36,6 +37,19 @@ internal static partial class FileLock
 
     /// <summary>Gives a range back.</summary>
     public static void Release(SafeFileHandle file, long offset, long length) => Set(file, Unlock, offset, length);
+
+    /// <summary>Asks whether anybody else has a lock on a part of the range, without taking one.</summary>
+    /// <param name="file">The open file; reading is enough. Its own locks do not count.</param>
+    /// <param name="offset">First byte of the range.</param>
+    /// <param name="length">Bytes in the range; 0 means up to the end of the file, wherever it will be.</param>
+    /// <returns>Null when it is free, or where locks are not supported; else whether the first lock found is exclusive.
+    /// </returns>
+    public static bool? Query(SafeFileHandle file, long offset, long length)
+    {
+        // An exclusive lock would be hindered by every other.
+        var range = new Range { Type = WriteLock, Start = offset, Length = length };
+        return Fcntl(file, OfdGetLock, ref range) != 0 || range.Type == Unlock ? null : range.Type == WriteLock;
+    }
 
     private static int Set(SafeFileHandle file, short type, long offset, long length)
     {

@@ -12,6 +12,19 @@ internal static partial class Lseek
     [LibraryImport("libc", EntryPoint = "lseek", SetLastError = true)]
     private static partial long LseekFile(SafeFileHandle file, long offset, int whence);
 
+    /// <summary>Finds the next byte at or after <paramref name="from"/> that is not in a hole.</summary>
+    /// <param name="file">The open file.</param>
+    /// <param name="from">Where to begin, in bytes.</param>
+    /// <param name="found">Where it is; <see cref="long.MaxValue"/> when only a hole follows.</param>
+    /// <returns>False when that cannot be told, as for a device.</returns>
+    public static bool TryFindData(SafeFileHandle file, long from, out long found)
+    {
+        found = LseekFile(file, from, SeekData);
+        if (found < 0 && Marshal.GetLastPInvokeError() == Errno.ENXIO)
+            found = long.MaxValue;
+        return found >= 0;
+    }
+
     /// <summary>The next data run at or after <paramref name="from"/>: its start and end; null when only a hole follows.</summary>
     /// <remarks>A file system without holes reports one run up to the end of the file.</remarks>
     /// <exception cref="LinuxException">With the error number of the call.</exception>

@@ -14,24 +14,24 @@ internal static class NewImage
 
     public static IEnumerable<Scenario> All(Workplace place)
     {
-        if (Peer.Find("mkfs.ext3") is null)
-        {
-            Report.Line("mkfs.ext3 is not here: New-OverlayImage is not measured.");
+        if (!Peer.AreHere("New-OverlayImage", "mkfs.ext3"))
             yield break;
-        }
-
-        Directory.CreateDirectory(Path.Combine(place.Folder, "template/upper"));
-        Directory.CreateDirectory(Path.Combine(place.Folder, "template/work"));
+        place.MakeTemplate();
         var fresh = new Scenario(
             "New-OverlayImage, 1 GiB, synced, a session's first calls",
             "truncate && mkfs.ext3 -d && sync",
-            () => Peer.Run(place.Folder, "/bin/sh", "-c", $"PATH=$PATH:/usr/sbin:/sbin; {PeerCommand}"),
+            () => Peer.RunShell(place.Folder, PeerCommand),
             () => place.Session.Run("New-OverlayImage ours.img -SizeBytes 1GB"))
         {
-            Prepare = () => Remove(place, "peer.img", "ours.img"),
+            Prepare = () => place.Remove("peer.img", "ours.img"),
         };
         yield return fresh;
-        yield return fresh with { Name = "New-OverlayImage, 1 GiB, synced, in a running session", SettlingRuns = 100 };
+        yield return fresh with
+        {
+            Name = "New-OverlayImage, 1 GiB, synced, in a running session",
+            SettlingRuns = 100,
+            Wanted = 20,
+        };
     }
 
     /// <summary>Where our time goes: the same steps one by one.</summary>
@@ -41,7 +41,7 @@ internal static class NewImage
         var times = names.Select(_ => new List<double>()).ToArray();
         for (var run = 0; run < place.Options.Runs; run++)
         {
-            Remove(place, "parts.tmp", "parts.img");
+            place.Remove("parts.tmp", "parts.img");
             var watch = Stopwatch.StartNew();
             var (from, to) = (Path.Combine(place.Folder, "parts.tmp"), Path.Combine(place.Folder, "parts.img"));
             using var file = Open.File(from, Open.ReadWrite | Open.Create | Open.Exclusive, 0b110_000_000);
@@ -58,13 +58,5 @@ internal static class NewImage
         }
 
         Report.Parts("New-OverlayImage, 1 GiB: parts", names.Zip(times, (name, list) => (name, Sample.Of(list))));
-    }
-
-    private static void Remove(Workplace place, params string[] names)
-    {
-        foreach (var name in names)
-            File.Delete(Path.Combine(place.Folder, name));
-        // What the removal leaves for the journal is nobody's to pay for.
-        Fsync.DirectoryOf(Path.Combine(place.Folder, names[0]));
     }
 }

@@ -1,5 +1,6 @@
 using CsCheck;
 using OverlayTools.Containers;
+using OverlayTools.Overlays;
 using OverlayTools.TestSupport;
 
 namespace OverlayTools.Core.Tests.Containers;

@@ -28,7 +28,7 @@ internal sealed class Ext3Image(string path)
         var image = new Ext3Image(directory[Guid.NewGuid().ToString("N") + ".img"]);
         using (var file = File.OpenHandle(image.Path, FileMode.CreateNew, FileAccess.ReadWrite))
             new FileWindow(file).SetLength(size);
-        var (exit, output, error) = Machine.RunWith("mke2fs", ["-q", "-t", "ext3", "-F", .. options, image.Path],
+        var (exit, output, error) = Machine.RunWith("mke2fs", ["-q", .. options.Contains("-t") ? [] : (string[])["-t", "ext3"], "-F", .. options, image.Path],
             null, null, ("MKE2FS_DEVICE_SECTSIZE", "512"));
         Assert.True(exit == 0, output + error);
         return image;

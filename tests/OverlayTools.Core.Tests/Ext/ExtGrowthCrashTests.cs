@@ -1,7 +1,4 @@
-using System.Globalization;
-using System.Security.Cryptography;
 using OverlayTools.Ext;
-using OverlayTools.IO;
 using OverlayTools.TestSupport;
 
 namespace OverlayTools.Core.Tests.Ext;
@@ -29,9 +26,9 @@ public sealed class ExtGrowthCrashTests(ITestOutputHelper output)
         using var directory = new TemporaryDirectory();
         var image = madeByMke2fs ? MadeByMke2fs(directory, before) : Ext3Image.Made(directory, before, Tree());
         var pristine = directory["pristine"];
-        Copy(image.Path, pristine);
+        CrashStates.Copy(image.Path, pristine);
         var oldBlocks = image.Field("Block count");
-        var content = Content(image.Path, directory);
+        var content = CrashStates.Content(image.Path, directory);
         Assert.NotEqual("", content);
 
         var recording = image.Record(after);
@@ -41,18 +38,17 @@ public sealed class ExtGrowthCrashTests(ITestOutputHelper output)
         Assert.True(recording.Writes.Count > 10 && recording.Flushes >= 7, "nothing was recorded");
 
         var seen = new HashSet<long>();
-        foreach (var (description, steps) in States(recording, random))
+        // Most of the steps are new groups and the log; everything around the last flushes is looked at.
+        foreach (var state in CrashStates.Of(recording, random, StatesPerGrowth))
         {
-            var state = directory["state"];
-            Copy(pristine, state);
-            Apply(state, steps);
-            var (exit, said, error) = Machine.Run("e2fsck", "-f", "-p", state);
+            var description = state.Description;
+            var crashed = state.Make(pristine, directory["state"]);
+            var (exit, said, error) = Machine.Run("e2fsck", "-f", "-p", crashed.Path);
             Assert.True(exit is 0 or 1, $"{description}: {said}{error}");
-            var crashed = new Ext3Image(state);
             crashed.AssertClean();
             var blocks = crashed.Field("Block count");
             Assert.True(blocks == oldBlocks || blocks == newBlocks, $"{description}: {blocks} blocks");
-            Assert.True(Content(state, directory) == content, $"{description}: content changed");
+            Assert.True(CrashStates.Content(crashed.Path, directory) == content, $"{description}: content changed");
             seen.Add(blocks);
         }
 
@@ -65,11 +61,10 @@ public sealed class ExtGrowthCrashTests(ITestOutputHelper output)
         using var directory = new TemporaryDirectory();
         var image = Ext3Image.Made(directory, 61 * MiB, Tree());
         var pristine = directory["pristine"];
-        Copy(image.Path, pristine);
+        CrashStates.Copy(image.Path, pristine);
         var recording = image.Record(100 * MiB);
         // The log has its start, nothing is in place: three flushes before the end of the in-place writes.
-        var steps = recording.Steps.Take(recording.FlushedAt[3]).ToList();
-        Apply(pristine, steps);
+        new CrashStates("before the changes", [.. recording.Steps.Take(recording.FlushedAt[3])]).ApplyTo(pristine);
         var crashed = new Ext3Image(pristine);
         Assert.True(crashed.Read(fs => fs.Superblock.NeedsRecovery));
         crashed.Mounted("rw", _ => { });
@@ -78,64 +73,6 @@ public sealed class ExtGrowthCrashTests(ITestOutputHelper output)
         Assert.InRange(Machine.Run("e2fsck", "-f", "-p", pristine).ExitCode, 0, 1);
         crashed.AssertClean();
     }
-
-    // Prefixes, prefixes whose last write is torn, and prefixes in which writes since the last flush are missing: a
-    // disk
-    // may keep them in any order.
-    private static IEnumerable<(string Description, List<RecordingWindow.Step> Steps)> States(
-        RecordingWindow recording, Random random)
-    {
-        var steps = recording.Steps;
-        // Most of the steps are new groups and the log; everything around the last flushes is looked at.
-        var interesting = recording.FlushedAt.SelectMany(at => new[] { at - 1, at, at + 1 });
-        var spread = Enumerable.Range(0, StatesPerGrowth).Select(i => (int)((long)i * steps.Count / StatesPerGrowth));
-        foreach (var count in interesting.Concat(spread).Append(steps.Count).Where(at => at >= 0 && at <= steps.Count).Distinct().Order())
-        {
-            yield return ($"after {count} of {steps.Count}", [.. steps.Take(count)]);
-            if (count == 0)
-                continue;
-            var last = steps[count - 1];
-            if (last.Bytes.Length > 0)
-            {
-                var half = Math.Max(512, last.Bytes.Length / 2 / 512 * 512);
-                yield return ($"write {count} of {steps.Count} torn at {half}",
-                    [.. steps.Take(count - 1), last with { Bytes = last.Bytes[..Math.Min(half, last.Bytes.Length)] }]);
-            }
-
-            var flushed = recording.FlushedAt.Where(at => at < count).DefaultIfEmpty(0).Max();
-            yield return ($"some of {flushed} to {count} of {steps.Count}",
-                [.. steps.Take(flushed), .. steps.Skip(flushed).Take(count - flushed).Where(s => s.IsLength || random.Next(2) == 0)]);
-        }
-    }
-
-    private static void Apply(string path, List<RecordingWindow.Step> steps)
-    {
-        using var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
-        var window = new FileWindow(file);
-        foreach (var step in steps)
-        {
-            if (step.IsLength)
-                window.SetLength(step.Count);
-            else if (step.Bytes.Length == 0)
-                window.Clear(step.Position, step.Count);
-            else
-                window.Write(step.Position, step.Bytes);
-        }
-    }
-
-    private static string Content(string path, TemporaryDirectory directory)
-    {
-        var target = directory["dump"];
-        Directory.CreateDirectory(target);
-        Ext3Image.Run("debugfs", "-R", $"rdump /upper {target}", path);
-        var content = string.Join('\n', Directory.GetFiles(target, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
-            .Select(file => string.Create(CultureInfo.InvariantCulture,
-                $"{file[target.Length..]} {Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(file)))}")));
-        Directory.Delete(target, recursive: true);
-        return content;
-    }
-
-    private static void Copy(string from, string to) => Ext3Image.Run("cp", "--sparse=always", from, to);
 
     private static Ext3Image MadeByMke2fs(TemporaryDirectory directory, long size)
     {

@@ -41,8 +41,8 @@ public sealed class RangeLockTests : IDisposable
         using var holder = HeldByAnother(true, 4096, 4096);
         using var file = Open();
         Assert.True(RangeLock.Acquire(file, _folder["image"], true, 0, 4096));
-        Assert.Empty(LockHolders.Find(file, 0, 4096));
-        Assert.Equal(holder.Id, Assert.Single(LockHolders.Find(file, 4095, 2)).ProcessId);
+        Assert.Empty(ImageUsers.Look().Of(file, 0, 4096));
+        Assert.Equal(holder.Id, Assert.Single(ImageUsers.Look().Of(file, 4095, 2)).ProcessId);
         Assert.Equal(ErrorIds.OverlayInUse,
             Assert.Throws<EngineException>(() => RangeLock.Acquire(file, _folder["image"], true, 8191, 1)).ErrorId);
     }

@@ -111,6 +111,21 @@ internal sealed class Scene : IDisposable
         return int.Parse(children, CultureInfo.InvariantCulture);
     }
 
+    /// <summary>Has Apptainer run shell text in the container.</summary>
+    /// <returns>What it printed.</returns>
+    public string Apptainer(string options, string shell, string image = "c.sif")
+    {
+        string[] identity = _who == Who.FakeRoot ? ["--fakeroot"] : [];
+        var (exitCode, output, error) = Machine.RunWith(_who == Who.Root ? "env" : "setpriv",
+        [
+            .. _who == Who.Root ? [] : OrdinaryUser.Become.Skip(1).Append("env"), "HOME=" + Folder, "TMPDIR=" + Temporary,
+            Machine.NeedApptainer(), "--silent", "exec", .. identity,
+            .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries), image, "sh", "-c", shell,
+        ], null, Folder);
+        Assert.True(exitCode == 0, $"apptainer {options} {shell}: {output}{error}");
+        return output;
+    }
+
     /// <summary>Starts a script and returns when it has printed a line <c>ready</c>.</summary>
     public Process StartUntilReady(params string[] commands)
     {

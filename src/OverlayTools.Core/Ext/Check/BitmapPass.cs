@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.InteropServices;
 
 namespace OverlayTools.Ext.Check;
 
@@ -8,17 +9,18 @@ internal static class BitmapPass
     public static void Run(CheckState state)
     {
         var geometry = state.Geometry;
-        var bitmap = new byte[geometry.BlockSize];
+        var size = geometry.BlockSize;
+        var stored = new byte[2 * size];
+        var found = new byte[2 * size];
         Span<byte> buffer = stackalloc byte[GroupDescriptor.Size];
         for (var group = 0u; group < geometry.GroupCount; group++)
         {
             state.Report("Checking bitmaps", group, geometry.GroupCount, "groups");
             var descriptor = state.FileSystem.ReadGroup(group, buffer);
-            var (blocks, inodes, directories) = Count(state, group, out var blockBitmap, out var inodeBitmap);
-            state.ReadBlock(descriptor.BlockBitmap, bitmap);
-            Compare(state, ExtFindingId.BlockBitmap, group, bitmap, blockBitmap);
-            state.ReadBlock(descriptor.InodeBitmap, bitmap);
-            Compare(state, ExtFindingId.InodeBitmap, group, bitmap, inodeBitmap);
+            var (blocks, inodes, directories) = Count(state, group, found.AsSpan(0, size), found.AsSpan(size));
+            Read(state, descriptor, stored);
+            Compare(state, ExtFindingId.BlockBitmap, group, stored.AsSpan(0, size), found.AsSpan(0, size));
+            Compare(state, ExtFindingId.InodeBitmap, group, stored.AsSpan(size), found.AsSpan(size));
             if (blocks != descriptor.FreeBlocksCount || inodes != descriptor.FreeInodesCount
                 || directories != descriptor.UsedDirsCount)
                 state.Error(ExtFindingId.DescriptorCount,
@@ -29,17 +31,30 @@ internal static class BitmapPass
 
     /// <summary>The free blocks, free inodes and directories of a group, and the bitmaps as they should be.</summary>
     public static (uint Blocks, uint Inodes, uint Directories) Count(
-        CheckState state, uint group, out byte[] blockBitmap, out byte[] inodeBitmap)
+        CheckState state, uint group, Span<byte> blockBitmap, Span<byte> inodeBitmap)
     {
         var geometry = state.Geometry;
-        blockBitmap = new byte[geometry.BlockSize];
-        inodeBitmap = new byte[geometry.BlockSize];
-        state.Claims.OfGroup(group)?.CopyTo(blockBitmap, 0);
+        state.Claims.CopyGroup(group, blockBitmap);
+        inodeBitmap.Clear();
         var directories = FillInodes(state, group, inodeBitmap);
         return (Close(blockBitmap, geometry.BlocksIn(group)), Close(inodeBitmap, geometry.InodesPerGroup), directories);
     }
 
-    private static uint FillInodes(CheckState state, uint group, byte[] found)
+    // The two lie side by side, if nobody moved them.
+    private static void Read(CheckState state, GroupDescriptor descriptor, Span<byte> both)
+    {
+        var size = state.Geometry.BlockSize;
+        if (descriptor.InodeBitmap == descriptor.BlockBitmap + 1)
+        {
+            state.ReadBlock(descriptor.BlockBitmap, both);
+            return;
+        }
+
+        state.ReadBlock(descriptor.BlockBitmap, both[..size]);
+        state.ReadBlock(descriptor.InodeBitmap, both[size..]);
+    }
+
+    private static uint FillInodes(CheckState state, uint group, Span<byte> found)
     {
         if (!state.Inodes.HasAny(group))
             return 0;
@@ -59,16 +74,18 @@ internal static class BitmapPass
     }
 
     /// <summary>Sets the bits beyond the last, and counts the clear ones.</summary>
-    private static uint Close(byte[] found, uint count)
+    private static uint Close(Span<byte> found, uint count)
     {
-        var all = (uint)found.Length * 8;
-        ExtBitmap.Fill(found, count, all, value: true);
-        return all - (uint)found.Sum(bits => BitOperations.PopCount(bits));
+        var clear = (uint)found.Length * 8;
+        ExtBitmap.Fill(found, count, clear, value: true);
+        foreach (var bits in MemoryMarshal.Cast<byte, ulong>(found))
+            clear -= (uint)BitOperations.PopCount(bits);
+        return clear;
     }
 
-    private static void Compare(CheckState state, ExtFindingId id, uint group, byte[] bitmap, byte[] found)
+    private static void Compare(CheckState state, ExtFindingId id, uint group, ReadOnlySpan<byte> bitmap, ReadOnlySpan<byte> found)
     {
-        if (bitmap.AsSpan().SequenceEqual(found))
+        if (bitmap.SequenceEqual(found))
             return;
         int unmarked = 0, leftover = 0;
         for (var i = 0; i < found.Length; i++)

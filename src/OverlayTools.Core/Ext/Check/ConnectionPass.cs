@@ -6,38 +6,40 @@ internal static class ConnectionPass
     public static void Run(CheckState state)
     {
         var directories = state.Inodes.Directories;
-        if (directories.TryGetValue(ExtInode.Root, out var root))
+        if (directories.IndexOf(ExtInode.Root) is >= 0 and var root)
         {
-            root.IsConnected = true;
-            if (root.DotDot != ExtInode.Root)
+            directories[root].IsConnected = true;
+            if (directories[root].DotDot != ExtInode.Root)
                 state.Error(ExtFindingId.DirectoryDots, "The entry '..' of the root does not lead to it.", ExtInode.Root);
         }
 
-        var trail = new List<uint>();
-        foreach (var (number, info) in directories)
+        var trail = new List<int>();
+        for (var i = 0; i < directories.Count; i++)
         {
             state.ThrowIfCancelled();
-            if (number != ExtInode.Root && info.Parent != 0 && info.DotDot != 0 && info.DotDot != info.Parent)
-                state.Error(ExtFindingId.DirectoryDots, $"The entry '..' leads to inode {info.DotDot}, not {info.Parent}.", number);
-            Connect(state, number, trail);
+            var info = directories[i];
+            if (info.Number != ExtInode.Root && info.Parent != 0 && info.DotDot != 0 && info.DotDot != info.Parent)
+                state.Error(ExtFindingId.DirectoryDots, $"The entry '..' leads to inode {info.DotDot}, not {info.Parent}.", info.Number);
+            Connect(state, i, trail);
         }
 
         CheckLinks(state);
     }
 
-    private static void Connect(CheckState state, uint number, List<uint> trail)
+    private static void Connect(CheckState state, int start, List<int> trail)
     {
         var directories = state.Inodes.Directories;
         trail.Clear();
-        var at = number;
-        while (directories.TryGetValue(at, out var info) && !info.IsConnected && info.VisitedFrom != number)
+        var number = directories[start].Number;
+        var at = start;
+        while (at >= 0 && !directories[at].IsConnected && directories[at].VisitedFrom != number)
         {
-            info.VisitedFrom = number;
+            directories[at].VisitedFrom = number;
             trail.Add(at);
-            at = info.Parent;
+            at = directories.IndexOf(directories[at].Parent);
         }
 
-        if (!directories.TryGetValue(at, out var end) || !end.IsConnected)
+        if (at < 0 || !directories[at].IsConnected)
             state.Error(ExtFindingId.Unconnected, "The directory cannot be reached from the root.", number);
         // What was said of one of them is not said of all.
         foreach (var each in trail)

@@ -25,12 +25,15 @@ internal static class CountRepair
         var geometry = state.Geometry;
         var changed = new SortedDictionary<uint, byte[]>();
         ulong freeBlocks = 0, freeInodes = 0;
+        var bitmaps = new byte[2 * geometry.BlockSize];
         Span<byte> buffer = stackalloc byte[GroupDescriptor.Size];
         for (var group = 0u; group < geometry.GroupCount; group++)
         {
             state.ThrowIfCancelled();
             var descriptor = state.FileSystem.ReadGroup(group, buffer);
-            var (blocks, inodes, directories) = BitmapPass.Count(state, group, out var blockBitmap, out var inodeBitmap);
+            var blockBitmap = bitmaps.AsSpan(0, geometry.BlockSize);
+            var inodeBitmap = bitmaps.AsSpan(geometry.BlockSize);
+            var (blocks, inodes, directories) = BitmapPass.Count(state, group, blockBitmap, inodeBitmap);
             freeBlocks += blocks;
             freeInodes += inodes;
             Replace(state, changed, descriptor.BlockBitmap, blockBitmap);
@@ -62,12 +65,12 @@ internal static class CountRepair
         descriptor.UsedDirsCount = (ushort)directories;
     }
 
-    private static void Replace(CheckState state, SortedDictionary<uint, byte[]> changed, uint block, byte[] content)
+    private static void Replace(CheckState state, SortedDictionary<uint, byte[]> changed, uint block, ReadOnlySpan<byte> content)
     {
         var old = new byte[content.Length];
         state.ReadBlock(block, old);
-        if (!old.AsSpan().SequenceEqual(content))
-            changed[block] = content;
+        if (!content.SequenceEqual(old))
+            changed[block] = content.ToArray();
     }
 
     private static byte[] Changed(CheckState state, SortedDictionary<uint, byte[]> changed, uint block)

@@ -14,22 +14,22 @@ internal sealed class DirectoryPass(CheckState state)
 
     public void Run()
     {
-        var done = 0L;
-        foreach (var number in state.Inodes.Directories.Keys)
+        for (var i = 0; i < state.Inodes.Directories.Count; i++)
         {
-            state.Report("Checking directories", done++, state.Inodes.Directories.Count, "directories");
+            state.Report("Checking directories", i, state.Inodes.Directories.Count, "directories");
             if (_budget <= 0)
             {
                 state.Error(ExtFindingId.Incomplete, "Directories share so many blocks that not all were read.");
                 return;
             }
 
-            Read(number);
+            Read(i);
         }
     }
 
-    private void Read(uint number)
+    private void Read(int which)
     {
+        var number = state.Inodes.Directories[which].Number;
         var inode = state.FileSystem.ReadInode(number);
         var index = (inode.Flags & ExtInode.HashIndexFlag) != 0 && state.Has(ExtFeatures.CompatDirIndex)
             ? new HashIndex(state, number) : null;
@@ -106,7 +106,7 @@ internal sealed class DirectoryPass(CheckState state)
         if (inode == 0 || !name.SequenceEqual(expected) || !isTerminated || (which == 0 && inode != number))
             state.Error(ExtFindingId.DirectoryDots, $"The entry '{(which == 0 ? "." : "..")}' is wrong.", number);
         else if (which == 1)
-            state.Inodes.Directories[number].DotDot = inode;
+            state.Inodes.Directories[state.Inodes.Directories.IndexOf(number)].DotDot = inode;
     }
 
     private void CheckEntry(uint directory, uint inode, int at, bool isDot, HashIndex? index)
@@ -162,8 +162,9 @@ internal sealed class DirectoryPass(CheckState state)
 
     private void SetParent(uint directory, uint inode)
     {
-        if (!state.Inodes.Directories.TryGetValue(inode, out var child))
+        if (state.Inodes.TypeOf(inode) != ExtFileType.Directory || state.Inodes.Directories.IndexOf(inode) is not (>= 0 and var index))
             return;
+        ref var child = ref state.Inodes.Directories[index];
         if (child.Parent != 0)
             state.Error(ExtFindingId.DirectoryLink, "The directory has two names.", inode);
         else

@@ -32,7 +32,7 @@ internal static class FindingPaths
                     var path = $"{directory.Path}/{entry.Name}";
                     if (wanted.Contains(entry.Inode))
                         paths.TryAdd(entry.Inode, path);
-                    if (state.Inodes.Directories.ContainsKey(entry.Inode) && seen.Add(entry.Inode))
+                    if (state.Inodes.Directories.IndexOf(entry.Inode) >= 0 && seen.Add(entry.Inode))
                         pending.Enqueue((entry.Inode, path));
                 }
             }

@@ -1,0 +1,190 @@
+using System.Globalization;
+using Microsoft.Win32.SafeHandles;
+using OverlayTools.Native;
+
+namespace OverlayTools.IO;
+
+/// <summary>
+/// Who uses which file, as far as this user can see, at the moment of looking: one look through <c>/proc</c> serves any
+/// number of files. An open-file-description lock has no owner in <c>/proc/locks</c> (the process id there is -1); only
+/// the <c>lock:</c> lines of <c>/proc/PID/fdinfo/FD</c> lead to the processes that hold it.
+/// </summary>
+public sealed class ImageUsers
+{
+    private const string FusePrograms = "fuse2fs";
+
+    private readonly ILookup<ulong, OpenDescriptor> _open;
+    private readonly IReadOnlyList<FileLockLine> _systemLocks;
+    private readonly IReadOnlyList<LoopDeviceEntry> _loops;
+    private readonly Dictionary<int, IReadOnlyList<MountEntry>> _mounts = [];
+    private readonly Lazy<IReadOnlyList<int>> _namespaces;
+
+    private ImageUsers()
+    {
+        // Devices first: what is detached meanwhile was in use when the look began.
+        _loops = LoopDeviceEntry.All();
+        _systemLocks = ReadSystemLocks();
+        var processes = Processes().ToList();
+        _open = processes.SelectMany(OpenDescriptor.Of).ToLookup(open => open.Inode);
+        _namespaces = new Lazy<IReadOnlyList<int>>(() => OnePerMountNamespace(processes));
+    }
+
+    /// <summary>Looks now.</summary>
+    public static ImageUsers Look() => new();
+
+    /// <summary>Who uses a range of a file; other handles of this process count too, the given one does not.</summary>
+    /// <param name="file">An open handle of the file.</param>
+    /// <param name="offset">First byte of the range.</param>
+    /// <param name="length">Bytes in the range; 0 means to the end.</param>
+    /// <returns>Processes by their ids, then loop devices and their mounts.</returns>
+    public IReadOnlyList<ImageUser> Of(SafeFileHandle file, long offset, long length)
+    {
+        var target = Target.Of(file, MountsOf(Environment.ProcessId));
+        var uses = new SortedDictionary<int, (ImageUseKind Kind, bool Writes)>();
+        foreach (var open in _open[target.Inode])
+        {
+            if (open.ProcessId != Environment.ProcessId || open.Descriptor != target.Descriptor)
+                AddUse(open, target, offset, length, uses);
+        }
+
+        foreach (var held in _systemLocks)
+        {
+            if (held.ProcessId > 0 && !uses.ContainsKey(held.ProcessId) && target.IsOf(held) && held.Overlaps(offset, length))
+                uses[held.ProcessId] = (held.Kind, held.Writes);
+        }
+
+        return
+        [
+            .. uses.Select(use => ProcessFacts.Describe(User(use.Value.Kind, use.Value.Writes), use.Key)),
+            .. _loops.Where(loop => loop.FileInode == target.Inode && loop.FileDevice == target.Device && loop.Overlaps(offset, length))
+                .SelectMany(UsersOf),
+        ];
+    }
+
+    private void AddUse(
+        OpenDescriptor open, Target target, long offset, long length, SortedDictionary<int, (ImageUseKind Kind, bool Writes)> uses)
+    {
+        (ImageUseKind Kind, bool Writes)? use = null;
+        foreach (var held in open.Locks.Where(held => target.IsOf(held) && held.Overlaps(offset, length)))
+            use = use is { } known ? (Stronger(known.Kind, held.Kind), known.Writes || held.Writes) : (held.Kind, held.Writes);
+        if (use is null && open.ProcessId != Environment.ProcessId && IsOnDevice(open, target) && UsesWithoutLock(open, offset, length))
+            use = (ImageUseKind.OpenFile, open.Writes);
+        if (use is not { } found)
+            return;
+        uses[open.ProcessId] = uses.TryGetValue(open.ProcessId, out var other)
+            ? (Stronger(other.Kind, found.Kind), other.Writes || found.Writes)
+            : found;
+    }
+
+    // Reading a file, or having a SIF image open, says nothing about an overlay in it. But fuse2fs by hand takes no lock.
+    private static bool UsesWithoutLock(OpenDescriptor open, long offset, long length)
+    {
+        var isWhole = offset == 0 && length == 0;
+        if (isWhole && open.Writes)
+            return true;
+        if (ProcessFacts.NameOf(open.ProcessId) != FusePrograms)
+            return false;
+        var option = $"offset={offset.ToString(CultureInfo.InvariantCulture)}";
+        return isWhole || ProcessFacts.ArgumentsOf(open.ProcessId).SelectMany(argument => argument.Split(',')).Contains(option);
+    }
+
+    private bool IsOnDevice(OpenDescriptor open, Target target) =>
+        target.MountDevice is null
+        || MountsOf(open.ProcessId).Where(mount => mount.Id == open.MountId).All(mount => mount.Device == target.MountDevice);
+
+    private IEnumerable<ImageUser> UsersOf(LoopDeviceEntry loop)
+    {
+        var mounts = _namespaces.Value
+            .SelectMany(process => MountsOf(process).Where(mount => mount.Device == loop.Device).Take(1).Select(mount => (process, mount)))
+            .ToList();
+        if (mounts.Count == 0)
+            yield return User(ImageUseKind.LoopDevice, !loop.ReadOnly) with { ProcessName = loop.Path, Device = loop.Path };
+        foreach (var (process, mount) in mounts)
+        {
+            var user = User(ImageUseKind.Mount, !mount.ReadOnly) with
+            {
+                ProcessName = loop.Path, Device = loop.Path, MountPoint = mount.MountPoint,
+            };
+            yield return process == Environment.ProcessId ? user : ProcessFacts.Describe(user, process);
+        }
+    }
+
+    private static ImageUser User(ImageUseKind kind, bool writes) => new()
+    {
+        ProcessName = "?",
+        Kind = kind,
+        Access = writes ? ImageAccess.Write : ImageAccess.Read,
+    };
+
+    // The order of the enumeration: the lock that keeps others out is what matters.
+    private static ImageUseKind Stronger(ImageUseKind one, ImageUseKind other) => one < other ? one : other;
+
+    private IReadOnlyList<MountEntry> MountsOf(int process)
+    {
+        if (!_mounts.TryGetValue(process, out var mounts))
+            _mounts[process] = mounts = MountEntry.Of(process);
+        return mounts;
+    }
+
+    private static IReadOnlyList<FileLockLine> ReadSystemLocks()
+    {
+        try
+        {
+            return [.. File.ReadLines("/proc/locks").Select(FileLockLine.Parse).OfType<FileLockLine>()];
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return [];
+        }
+    }
+
+    // This process first, so that its own namespace is seen through itself.
+    private static IEnumerable<int> Processes() =>
+        Directory.EnumerateDirectories("/proc").Select(Path.GetFileName)
+            .Select(name => int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var id) ? id : 0)
+            .Where(id => id > 0 && id != Environment.ProcessId).Order().Prepend(Environment.ProcessId);
+
+    private static IReadOnlyList<int> OnePerMountNamespace(IEnumerable<int> processes) =>
+        [.. processes.Select(id => (id, link: NamespaceOf(id))).Where(pair => pair.link is not null)
+            .DistinctBy(pair => pair.link).Select(pair => pair.id)];
+
+    private static string? NamespaceOf(int process)
+    {
+        try
+        {
+            return new FileInfo(string.Create(CultureInfo.InvariantCulture, $"/proc/{process}/ns/mnt")).LinkTarget;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return null; // ended meanwhile, or another user's
+        }
+    }
+
+    /// <summary>The file that is asked about.</summary>
+    /// <param name="Descriptor">Our own descriptor of it.</param>
+    /// <param name="Device">The device that <c>stat</c> gives.</param>
+    /// <param name="Inode">The file's number there.</param>
+    /// <param name="MountDevice">The file system's device, as <c>mountinfo</c> names it; null when it is not known.</param>
+    private readonly record struct Target(int Descriptor, ulong Device, ulong Inode, string? MountDevice)
+    {
+        public static Target Of(SafeFileHandle file, IReadOnlyList<MountEntry> mounts)
+        {
+            var status = Statx.Of(file);
+            var descriptor = file.DangerousGetHandle().ToInt32();
+            // On some file systems stat gives a device of its own for each part (btrfs subvolumes).
+            var mount = OpenDescriptor.Read(Environment.ProcessId, descriptor)?.MountId;
+            var device = mounts.Where(entry => entry.Id == mount).Select(entry => entry.Device).FirstOrDefault();
+            return new Target(descriptor, status.Device, status.Inode, device);
+        }
+
+        public bool IsOf(FileLockLine held) =>
+            held.Inode == Inode && (MountDevice is null || held.Device == InLocks(MountDevice));
+
+        // Locks have the numbers in hexadecimal.
+        private static string InLocks(string device)
+        {
+            var parts = device.Split(':');
+            return string.Join(':', parts.Select(part => int.Parse(part, CultureInfo.InvariantCulture).ToString("x2", CultureInfo.InvariantCulture)));
+        }
+    }
+}

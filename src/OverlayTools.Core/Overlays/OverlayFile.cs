@@ -1,0 +1,48 @@
+using Microsoft.Win32.SafeHandles;
+using OverlayTools.Native;
+
+namespace OverlayTools.Overlays;
+
+/// <summary>Opens files that shall be overlay images.</summary>
+internal static class OverlayFile
+{
+    /// <summary>Opens a regular file.</summary>
+    /// <param name="path">Its path.</param>
+    /// <param name="access"><see cref="Open.ReadOnly"/> or <see cref="Open.ReadWrite"/>.</param>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFileNotFound"/>, or
+    /// <see cref="ErrorIds.OverlayNotExt3"/> for a directory and whatever else is no regular file.</exception>
+    /// <exception cref="LinuxException">With the error number, for example EACCES.</exception>
+    public static SafeFileHandle OpenExisting(string path, int access)
+    {
+        // A named pipe would otherwise wait for its other end.
+        var file = Open.TryFile(path, access | Open.NonBlock, 0, out var errno);
+        if (file is null)
+        {
+            throw errno switch
+            {
+                Errno.ENOENT or Errno.ENOTDIR =>
+                    new EngineException(ErrorIds.OverlayFileNotFound, $"'{path}' does not exist.", "Check the path.", path),
+                Errno.EISDIR => NotAFile(path, isDirectory: true),
+                Errno.ENXIO => NotAFile(path, isDirectory: false),
+                _ => new LinuxException("open", errno, path),
+            };
+        }
+
+        var type = Statx.Of(file, path).FileType;
+        if (type == Statx.RegularFile)
+            return file;
+        file.Dispose();
+        throw NotAFile(path, type == Statx.Directory);
+    }
+
+    private static EngineException NotAFile(string path, bool isDirectory)
+    {
+        if (!isDirectory)
+            return new EngineException(ErrorIds.OverlayNotExt3, $"'{path}' is not a regular file.", "Name an overlay image.", path);
+        return Directory.Exists(Path.Combine(path, "upper"))
+            ? new EngineException(ErrorIds.OverlayNotExt3,
+                $"'{path}' is an overlay in a directory, not an image: its changes are the files in '{Path.Combine(path, "upper")}'.",
+                "Look at it with Get-ChildItem; its space is that of its disk.", path)
+            : new EngineException(ErrorIds.OverlayNotExt3, $"'{path}' is a directory.", "Name an overlay image.", path);
+    }
+}
