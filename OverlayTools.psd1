@@ -15,12 +15,16 @@
     CmdletsToExport = @(
         'Add-SifPartition'
         'Get-OverlayImage'
+        'Export-SifObject'
         'Get-SifDescriptor'
         'Invoke-ContainerWithOverlay'
         'New-OverlayImage'
         'New-SifImage'
+        'Optimize-SifImage'
+        'Remove-SifObject'
         'Repair-OverlayImage'
         'Resize-OverlayImage'
+        'Set-SifPrimaryPartition'
         'Test-OverlayImage'
     )
     FunctionsToExport = @()

@@ -1,4 +1,5 @@
 using OverlayTools.IO;
+using OverlayTools.Native;
 
 namespace OverlayTools.Sif;
 
@@ -66,7 +67,16 @@ public static partial class SifEditor
         using var file = SifFile.Open(path, writable: true);
         // Overlaps the range of every partition: a container that uses one of them holds a lock on it.
         var locked = RangeLock.Acquire(file, path, exclusive: true, 0, 0);
-        return (change(new FileWindow(file)), locked);
+        try
+        {
+            return (change(new FileWindow(file)), locked);
+        }
+        finally
+        {
+            // Not left to the closing of the file: a process that is being started just now has a copy of it, and
+            // would keep the lock for that moment.
+            FileLock.Release(file, 0, 0);
+        }
     }
 
     private static SifImage OpenChangeable(Window file, string path, CancellationToken token)
