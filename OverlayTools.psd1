@@ -13,6 +13,7 @@
         'bin/Overlays.Format.ps1xml'
     )
     CmdletsToExport = @(
+        'Add-SifObject'
         'Add-SifPartition'
         'Get-OverlayImage'
         'Export-SifObject'

@@ -24,7 +24,7 @@ public sealed class OptimizerTests : IDisposable
 
         Assert.Equal(before, State());
         Assert.Equal(new FileInfo(Image).Length, result.NewLength);
-        Assert.Equal(8192, result.OldLength - result.NewLength);
+        Assert.Equal(12288, result.OldLength - result.NewLength);
         Assert.Equal(3, result.MovedObjects);
         using var image = SifImage.Open(Image, TestContext.Current.CancellationToken);
         Assert.Null(image.ModificationFault);
@@ -159,7 +159,7 @@ public sealed class OptimizerTests : IDisposable
         var seed = Environment.TickCount;
         TestContext.Current.SendDiagnosticMessage($"seed {seed}");
         var random = new Random(seed);
-        for (var round = 0; round < 40; round++)
+        for (var round = 0; round < 12; round++)
         {
             File.Delete(Image);
             SifWriter.Create(Image, new() { Capacity = random.Next(1, 8), Deterministic = true }, [],
