@@ -57,6 +57,24 @@ public static class ErrorIds
     /// <summary>A directory to create inside the overlay is not an absolute path, or leads outside.</summary>
     public const string InvalidDirectoryName = nameof(InvalidDirectoryName);
 
+    /// <summary>A file is of another kind than the operation needs: a directory, or none.</summary>
+    public const string OverlayWrongFileType = nameof(OverlayWrongFileType);
+
+    /// <summary>A directory that is to be removed or replaced has files in it.</summary>
+    public const string OverlayDirectoryNotEmpty = nameof(OverlayDirectoryNotEmpty);
+
+    /// <summary>A directory cannot be moved below itself.</summary>
+    public const string OverlayMoveIntoItself = nameof(OverlayMoveIntoItself);
+
+    /// <summary>A file has as many names, or a directory as many subdirectories, as the format counts.</summary>
+    public const string OverlayTooManyLinks = nameof(OverlayTooManyLinks);
+
+    /// <summary>The file does not have the extended attribute.</summary>
+    public const string OverlayAttributeNotFound = nameof(OverlayAttributeNotFound);
+
+    /// <summary>More changes at once than the image's journal holds.</summary>
+    public const string OverlayChangeTooLarge = nameof(OverlayChangeTooLarge);
+
     /// <summary>The file is not a SIF image.</summary>
     public const string SifBadMagic = nameof(SifBadMagic);
 

@@ -32,7 +32,13 @@ internal readonly record struct AttributeEntry(byte Index, byte[] Name, byte[] V
     /// store.</exception>
     public static List<AttributeEntry> Sorted(IReadOnlyDictionary<string, byte[]> attributes)
     {
-        var entries = attributes.Select(pair => From(pair.Key, pair.Value)).ToList();
+        return Sorted(attributes.Select(pair => From(pair.Key, pair.Value)));
+    }
+
+    /// <summary>Entries in that order.</summary>
+    public static List<AttributeEntry> Sorted(IEnumerable<AttributeEntry> attributes)
+    {
+        var entries = attributes.ToList();
         entries.Sort(static (left, right) =>
         {
             var order = left.Index.CompareTo(right.Index);
@@ -72,7 +78,20 @@ internal readonly record struct AttributeEntry(byte Index, byte[] Name, byte[] V
     public static byte[] ForUser(byte index, ReadOnlySpan<byte> value) =>
         index is AccessAclIndex or DefaultAclIndex ? AccessControlList.FromDisk(value) : value.ToArray();
 
-    private static AttributeEntry From(string fullName, byte[] value)
+    /// <summary>Whether it has this name.</summary>
+    public bool IsNamed(AttributeEntry other) => Index == other.Index && Name.AsSpan().SequenceEqual(other.Name);
+
+    /// <summary>The name alone, with no value that had to be right.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFeatureUnsupported"/> for a name that ext3 cannot
+    /// store.</exception>
+    public static AttributeEntry NameOnly(string fullName) => From(fullName, AccessControlList.Empty);
+
+    /// <summary>An attribute as the disk has it.</summary>
+    /// <param name="fullName">For example <c>user.mime_type</c>.</param>
+    /// <param name="value">The value in the form of the system calls.</param>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFeatureUnsupported"/> for a name that ext3 cannot
+    /// store, or a list in an unknown form.</exception>
+    public static AttributeEntry From(string fullName, byte[] value)
     {
         if (fullName is AccessAcl or DefaultAcl)
         {
@@ -106,6 +125,9 @@ internal static class AccessControlList
     private const int LongEntry = 8;
     private const int ShortEntry = 4;
     private const uint NoId = uint.MaxValue;
+
+    /// <summary>A list without entries, as the system calls have it.</summary>
+    public static readonly byte[] Empty = [(byte)UserVersion, 0, 0, 0];
 
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFeatureUnsupported"/>.</exception>
     public static byte[] ToDisk(string name, ReadOnlySpan<byte> value)

@@ -79,6 +79,13 @@ internal sealed class DirectoryBlocks
         (_last, _used) = (0, 0);
     }
 
+    /// <summary>Bytes of the record that an entry begins.</summary>
+    public static int RecordLength(ReadOnlySpan<byte> entry, int blockSize)
+    {
+        var length = BinaryPrimitives.ReadUInt16LittleEndian(entry[4..]);
+        return length is 0 or ushort.MaxValue && blockSize > ushort.MaxValue ? blockSize : length;
+    }
+
     // A record of 65536 bytes is written as 65535 (kernel, ext4_rec_len_to_disk).
     private static void SetRecordLength(byte[] block, int offset, int length) =>
         BinaryPrimitives.WriteUInt16LittleEndian(block.AsSpan(offset + 4), (ushort)Math.Min(length, ushort.MaxValue));

@@ -20,7 +20,7 @@ public sealed record ExtGeometry
 
     /// <summary>mke2fs rounds a file's length down to the page size of the machine; 4 KiB keeps images the same
     /// everywhere.</summary>
-    private const long PageSize = 4096;
+    internal const long PageSize = 4096;
 
     /// <summary>A last group with fewer blocks than this beside its bookkeeping is not made (e2fsprogs,
     /// initialize.c).</summary>
@@ -181,6 +181,24 @@ public sealed record ExtGeometry
             ? WithBlocks(Math.Max(BlocksCount, FirstBlock(grown.GroupCount - 1)))
             : grown;
     }
+
+    /// <summary>
+    /// The geometry after shrinking: the same groups, fewer of them, and what the descriptors give up joins the reserve,
+    /// as far as one indirect block can list it (resize2fs.c, adjust_fs_info).
+    /// </summary>
+    /// <param name="blocks">At most what there are now.</param>
+    /// <param name="hasReserve">Whether there is an inode that lists a reserve.</param>
+    internal ExtGeometry ShrinkTo(uint blocks, bool hasReserve)
+    {
+        var shorter = this with { BlocksCount = blocks };
+        var freed = DescriptorBlocks - shorter.DescriptorBlocks;
+        return hasReserve
+            ? shorter with { ReservedGdtBlocks = Math.Min(ReservedGdtBlocks + freed, PointersPerBlock) }
+            : shorter;
+    }
+
+    /// <summary>The fewest blocks that a last group may have: its bookkeeping, and enough beside it.</summary>
+    internal uint LeastBlocksIn(uint group) => OverheadIn(group) + LeastDataBlocks;
 
     /// <summary>The most blocks that the reserve, 32 bits of block numbers and 32 bits of inode numbers
     /// allow.</summary>

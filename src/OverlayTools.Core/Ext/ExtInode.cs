@@ -115,7 +115,7 @@ public sealed class ExtInode
     public ExtTime Created { get => HasExtra(0x90) ? Time(0x90, 0x94) : Changed; internal set => Time(0x90, 0x94, value); }
 
     /// <summary>When it was deleted, or the next orphan (<c>i_dtime</c>).</summary>
-    internal uint DeletionTime => U32(0x14);
+    internal uint DeletionTime { get => U32(0x14); set => U32(0x14, value); }
 
     /// <summary>Names that it has (<c>i_links_count</c>).</summary>
     public ushort LinksCount { get => U16(0x1A); internal set => U16(0x1A, value); }
@@ -128,6 +128,9 @@ public sealed class ExtInode
 
     /// <summary>The 60 bytes of <c>i_block</c>: pointers, a short link's target or a device number.</summary>
     internal Span<byte> Pointers => _raw.AsSpan(0x28, PointerBytes);
+
+    /// <summary>Distinguishes the files that have this number one after the other (<c>i_generation</c>).</summary>
+    internal uint Generation { get => U32(0x64); set => U32(0x64, value); }
 
     /// <summary>The block of extended attributes (<c>i_file_acl</c>).</summary>
     internal uint AttributeBlock { get => U32(0x68); set => U32(0x68, value); }
@@ -171,8 +174,10 @@ public sealed class ExtInode
     internal ushort ExtraBytes => _raw.Length > OldSize ? U16(0x80) : (ushort)0;
 
     /// <summary>What lies behind the fields in use, up to the end of the inode: room for extended attributes. Nothing
-    /// where the inode has none, or says so wrongly.</summary>
-    internal Span<byte> Body => _raw.AsSpan(Math.Min(_raw.Length, OldSize + ExtraBytes));
+    /// where the inode has none, or says so wrongly; an inode that uses no such fields does not say where they
+    /// would end.</summary>
+    internal Span<byte> Body =>
+        ExtraBytes is > 0 && ExtraBytes % 4 == 0 ? _raw.AsSpan(Math.Min(_raw.Length, OldSize + ExtraBytes)) : [];
 
     internal uint Pointer(int index) => U32(0x28 + 4 * index);
 

@@ -65,6 +65,10 @@ public readonly struct ExtName : IEquatable<ExtName>
     /// <summary>The text; bytes that are not UTF-8 become replacement characters.</summary>
     public override string ToString() => Encoding.UTF8.GetString(Bytes);
 
+    /// <summary>A name from text, as UTF-8.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.InvalidDirectoryName"/>.</exception>
+    public static implicit operator ExtName(string text) => new(text);
+
     /// <summary>Whether two names are the same bytes.</summary>
     public static bool operator ==(ExtName left, ExtName right) => left.Equals(right);
 

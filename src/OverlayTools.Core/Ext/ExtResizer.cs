@@ -80,7 +80,11 @@ public static class ExtResizer
         return (long)geometry.LargestGrowth() * geometry.BlockSize;
     }
 
-    private static void RequireChangeable(ExtSuperblock superblock)
+    /// <summary>Whether a file system can be changed in place: it is of ext3, clean, and has no errors.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayCorrupt"/>,
+    /// <see cref="ErrorIds.OverlayDirtyJournal"/> or
+    /// <see cref="ErrorIds.OverlayFeatureUnsupported"/>.</exception>
+    internal static void RequireChangeable(ExtSuperblock superblock)
     {
         if (superblock.HasErrors)
             throw ExtCorrupt.Because($"it recorded {Math.Max(1, superblock.ErrorCount)} error(s).");
@@ -91,9 +95,9 @@ public static class ExtResizer
         var roCompat = superblock.FeatureRoCompat & ~ChangeableRoCompat;
         if ((compat | incompat | roCompat) != 0)
             throw new EngineException(ErrorIds.OverlayFeatureUnsupported,
-                "The size of a file system with these features cannot be changed: " +
+                "A file system with these features cannot be changed in place: " +
                 string.Join(", ", ExtFeatures.NamesOf(compat, incompat, roCompat)) + ".",
-                "Use resize2fs, or make a new image with New-OverlayImage and copy the content over.");
+                "Use e2fsprogs, or make a new image with New-OverlayImage and copy the content over.");
     }
 
     // Old backups are no part of what a mount reads. Where the journal is short they are brought up to date afterwards,

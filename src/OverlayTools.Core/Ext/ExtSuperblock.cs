@@ -15,6 +15,7 @@ public sealed class ExtSuperblock
     internal const ushort MagicNumber = 0xEF53;
     internal const ushort StateValid = 1;
     internal const ushort StateErrors = 2;
+    internal const uint UnsignedHash = 2;
 
     private readonly byte[] _raw;
 
@@ -141,10 +142,10 @@ public sealed class ExtSuperblock
     }
 
     /// <summary><c>s_def_hash_version</c>: 1 is half MD4.</summary>
-    internal byte DefaultHashVersion { set => _raw[0xFC] = value; }
+    internal byte DefaultHashVersion { get => _raw[0xFC]; set => _raw[0xFC] = value; }
 
     /// <summary><c>s_jnl_backup_type</c>: 1 says that <see cref="JournalBackup"/> is filled.</summary>
-    internal byte JournalBackupType { set => _raw[0xFD] = value; }
+    internal byte JournalBackupType { get => _raw[0xFD]; set => _raw[0xFD] = value; }
 
     /// <summary>Bytes of a group descriptor (<c>s_desc_size</c>); 0 means 32.</summary>
     internal ushort DescriptorSize => U16(0xFE);

@@ -81,7 +81,10 @@ internal sealed class GrowthPlan
     {
         for (var group = _old.GroupCount; group < Grown.GroupCount; group++)
         {
-            _ = new GroupDescriptor(_newTable.AsSpan((int)group * GroupDescriptor.Size))
+            var raw = _newTable.AsSpan((int)group * GroupDescriptor.Size, GroupDescriptor.Size);
+            // Shrinking may have left there what it no longer needed.
+            raw.Clear();
+            _ = new GroupDescriptor(raw)
             {
                 BlockBitmap = Grown.BlockBitmap(group),
                 InodeBitmap = Grown.InodeBitmap(group),

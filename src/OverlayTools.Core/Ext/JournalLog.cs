@@ -74,6 +74,14 @@ internal sealed class JournalLog
     /// <summary>Whether a block of the file system is one of the journal's.</summary>
     public bool Owns(uint block) => Array.BinarySearch(_sorted, block) >= 0;
 
+    /// <summary>The blocks of the file system from one up to, not including, another that are the journal's.</summary>
+    public IEnumerable<uint> BlocksFrom(uint start, uint end)
+    {
+        var at = Array.BinarySearch(_sorted, start);
+        for (at = at < 0 ? ~at : at; at < _sorted.Length && _sorted[at] < end; at++)
+            yield return _sorted[at];
+    }
+
     /// <summary>Where a block of the journal lies, in bytes from the start of the file system.</summary>
     public long OffsetOf(uint logical) => _fileSystem.Geometry.OffsetOf(_blocks[logical]);
 

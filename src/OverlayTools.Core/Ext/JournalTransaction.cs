@@ -12,6 +12,7 @@ internal sealed class JournalTransaction
     private readonly Window _window;
     private readonly JournalLog _log;
     private readonly JournalSuperblock _superblock;
+    private ExtSuperblock _current;
 
     private JournalTransaction(ExtFileSystem fileSystem, JournalLog log)
     {
@@ -19,7 +20,11 @@ internal sealed class JournalTransaction
         _window = fileSystem.Window;
         _log = log;
         _superblock = log.Superblock;
+        _current = fileSystem.Superblock;
     }
+
+    /// <summary>Where the journal is.</summary>
+    public JournalLog Log => _log;
 
     private int BlockSize => _fileSystem.Geometry.BlockSize;
 
@@ -41,7 +46,18 @@ internal sealed class JournalTransaction
     /// <summary>Whether so many changed blocks fit.</summary>
     public bool Fits(int blocks) => LogBlocks(blocks) <= _superblock.MaxLength - _superblock.First;
 
-    /// <summary>Makes the changes. They are durable when the call returns.</summary>
+    /// <summary>The most blocks that fit.</summary>
+    public int Capacity
+    {
+        get
+        {
+            var perDescriptor = JournalBlock.TagsPerBlock(BlockSize);
+            return (int)((_log.Length - 1L) * perDescriptor / (perDescriptor + 1));
+        }
+    }
+
+    /// <summary>Makes the changes, and what was written to the window before that. They are durable when the call
+    /// returns; another call may follow.</summary>
     /// <param name="blocks">New content by block number; the block of the primary superblock may be among them.</param>
     public void Commit(SortedDictionary<uint, byte[]> blocks)
     {
@@ -49,7 +65,7 @@ internal sealed class JournalTransaction
         var superblockAt = (int)(ExtSuperblock.Size - _fileSystem.Geometry.OffsetOf(superblockBlock));
         var after = blocks.TryGetValue(superblockBlock, out var changed)
             ? new ExtSuperblock(changed.AsSpan(superblockAt))
-            : new ExtSuperblock(_fileSystem.Superblock.Raw);
+            : new ExtSuperblock(_current.Raw);
         // Replaying must not undo the mark while the log is still in use.
         after.NeedsRecovery = true;
         if (changed is not null)
@@ -59,7 +75,7 @@ internal sealed class JournalTransaction
         _window.Flush();
         // Marked before the log gets its start: e2fsck -p stops at a log with a start in a file system without the
         // mark.
-        var before = new ExtSuperblock(_fileSystem.Superblock.Raw) { NeedsRecovery = true };
+        var before = new ExtSuperblock(_current.Raw) { NeedsRecovery = true };
         WriteSuperblock(before);
         _window.Flush();
         _superblock.Start = _superblock.First;
@@ -84,6 +100,7 @@ internal sealed class JournalTransaction
         after.NeedsRecovery = false;
         WriteSuperblock(after);
         _window.Flush();
+        _current = after;
     }
 
     private void WriteSuperblock(ExtSuperblock superblock) => _window.Write(ExtSuperblock.Size, superblock.Raw);

@@ -57,6 +57,32 @@ internal sealed class Ext3Image(string path)
         return window;
     }
 
+    /// <summary>Shrinks the file system, and then cuts the file.</summary>
+    public ExtGrowth Shrink(long size)
+    {
+        using var file = Open();
+        var window = new FileWindow(file);
+        var change = ExtShrinker.Shrink(window, size, null, TestContext.Current.CancellationToken);
+        window.SetLength(size);
+        return change;
+    }
+
+    /// <summary>Shrinks the image, and says what was written for it.</summary>
+    public RecordingWindow RecordShrink(long size)
+    {
+        using var file = Open();
+        var window = new RecordingWindow(new FileWindow(file));
+        ExtShrinker.Shrink(window, size, null, TestContext.Current.CancellationToken);
+        window.SetLength(size);
+        return window;
+    }
+
+    public long MinimumSize()
+    {
+        using var file = Open();
+        return ExtShrinker.MinimumSize(new FileWindow(file), TestContext.Current.CancellationToken);
+    }
+
     public void AssertClean()
     {
         Machine.NeedTool("e2fsck");
