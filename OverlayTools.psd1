@@ -18,6 +18,7 @@
         'Get-OverlayImage'
         'Export-SifObject'
         'Get-SifDescriptor'
+        'Get-SifImage'
         'Invoke-ContainerWithOverlay'
         'New-OverlayImage'
         'New-SifImage'

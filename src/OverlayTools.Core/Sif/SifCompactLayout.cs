@@ -56,8 +56,9 @@ internal sealed class SifCompactLayout
         Header.DescriptorsOffset == image.Header.DescriptorsOffset
         && Objects.Zip(image.Objects).All(pair => pair.First.Offset == pair.Second.Offset);
 
-    // The padding in front of an object is less than the alignment that it was for.
-    private static long AlignmentOf(SifObject found)
+    /// <summary>What an object's offset has to be a multiple of, as far as can be seen. The padding in front of an object is
+    /// less than the alignment that it was for.</summary>
+    internal static long AlignmentOf(SifObject found)
     {
         var offset = found.Offset;
         var divisor = offset & -offset;

@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using OverlayTools.IO;
 using OverlayTools.Native;
 
@@ -25,7 +26,7 @@ public static partial class SifEditor
         string path, SifNewObject added, SifChangeOptions? options = null, IProgress<EngineProgress>? progress = null,
         CancellationToken token = default)
     {
-        var (placed, locked) = Locked(path, file => Add(file, path, added, options, progress, token));
+        var (placed, locked) = Locked(path, (file, _) => Add(file, path, added, options, progress, token));
         return new SifAddition(placed, locked);
     }
 
@@ -41,7 +42,13 @@ public static partial class SifEditor
     public static SifRemoval Remove(
         string path, IReadOnlyCollection<uint> ids, SifRemoveOptions? options = null, CancellationToken token = default)
     {
-        var (removed, locked) = Locked(path, file => Remove(file, path, ids, options, token));
+        var (removed, locked) = Locked(path, (file, handle) =>
+        {
+            // A mount takes no lock. Objects that merely lose their descriptors can still be read by who has them.
+            if (options is { Zero: true } or { Compact: true })
+                RefuseUsed(handle, path);
+            return Remove(file, path, ids, options, token);
+        });
         return removed with { Locked = locked };
     }
 
@@ -58,18 +65,28 @@ public static partial class SifEditor
     public static SifPrimaryChange SetPrimary(
         string path, uint id, SifChangeOptions? options = null, CancellationToken token = default)
     {
-        var (change, locked) = Locked(path, file => SetPrimary(file, path, id, options, token));
+        var (change, locked) = Locked(path, (file, _) => SetPrimary(file, path, id, options, token));
         return change with { Locked = locked };
     }
 
-    private static (T Result, bool Locked) Locked<T>(string path, Func<Window, T> change)
+    /// <summary>Refuses an image that somebody uses without a lock: a loop device, a mount, a program that
+    /// writes.</summary>
+    internal static void RefuseUsed(SafeFileHandle file, string path)
+    {
+        var users = ImageUsers.Look().Of(file, 0, 0).Where(user => user.Kind != ImageUseKind.Flock).ToList();
+        if (users.Count > 0)
+            throw new EngineException(ErrorIds.OverlayInUse,
+                $"'{path}' cannot be changed: it is in use by {string.Join(", ", users)}.", "Wait until it has ended.", path);
+    }
+
+    private static (T Result, bool Locked) Locked<T>(string path, Func<Window, SafeFileHandle, T> change)
     {
         using var file = SifFile.Open(path, writable: true);
         // Overlaps the range of every partition: a container that uses one of them holds a lock on it.
         var locked = RangeLock.Acquire(file, path, exclusive: true, 0, 0);
         try
         {
-            return (change(new FileWindow(file)), locked);
+            return (change(new FileWindow(file), file), locked);
         }
         finally
         {

@@ -65,6 +65,17 @@ public sealed class SifImage : IDisposable
     /// <summary>Bytes from the start of the data section to the end of the last object, computed.</summary>
     public long DataSize => Math.Max(0, DataEnd(Header, Objects) - Header.DataOffset);
 
+    /// <summary>What each byte of the file is for, in order.</summary>
+    public IReadOnlyList<SifRange> Ranges => SifRange.Of(this, _handle);
+
+    /// <summary>Bytes that the file takes on its disk; null for an image that was not opened by its path.</summary>
+    public long? AllocatedBytes => _handle is null ? null : Native.Statx.Of(_handle, Path).Sectors * 512;
+
+    /// <summary>Who uses a part of the image.</summary>
+    /// <param name="users">A look at all users of files.</param>
+    /// <returns>Nobody, for an image that was not opened by its path.</returns>
+    public IReadOnlyList<ImageUser> Users(ImageUsers users) => _handle is null ? [] : users.Of(_handle, 0, 0);
+
     /// <summary>Architecture of the primary partition; unknown without one.</summary>
     public SifArchitecture Architecture => PrimaryPartition?.Partition?.Architecture ?? SifArchitecture.Unknown;
 

@@ -49,6 +49,8 @@ public static class SifOptimizer
         var locked = RangeLock.Acquire(file, target, exclusive: true, 0, 0);
         try
         {
+            // A mount takes no lock, and what it wrote afterwards would go into the old file.
+            SifEditor.RefuseUsed(file, target);
             var status = Statx.Of(file, target);
             using var image = SifImage.Open(new FileWindow(file), target, token);
             CheckChangeable(image);

@@ -92,7 +92,15 @@ public sealed class AddSifObjectCommand : SifAdditionCommand
             ThrowTerminatingError(ErrorMapping.ToErrorRecord(
                 new EngineException(ErrorIds.OptionConflict, "What the pipeline brings is either the images or the content.",
                     "Name the images with -Path, or the content with -InputPath.", DataType), DataType));
-        ForTarget(InputObject, () => _input.Write(InputObject));
+        try
+        {
+            _input.Write(InputObject);
+        }
+        catch (Exception error) when (ErrorMapping.Understands(error))
+        {
+            // A part of the content is not the content.
+            ThrowTerminatingError(ErrorMapping.ToErrorRecord(error, InputObject));
+        }
     }
 
     /// <summary>The end of the input is the end of the content.</summary>
