@@ -42,6 +42,52 @@ public sealed class RemovalTests
         { "S05", 36866, "b1f84ec40ddc39cc" },
     };
 
+    public static TheoryData<string, int, string> Described => new()
+    {
+        { "S06", 32178, "de179713edb1ba6b" },
+        { "S07", 32178, "6d2fec2dc9d25f4e" },
+        { "S08", 32178, "24b2c75b0f207165" },
+        { "S09", 32180, "ff66b2634f9782d6" },
+        { "S11", 32178, "3cfce302a99ae12f" },
+        { "S12", 32178, "f4f51b70ff72be82" },
+        { "S13", 32178, "2e4f7c806dfcd632" },
+        { "S14", 32180, "49da3f92ca801c22" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Described))]
+    public void An_image_with_other_metadata_has_the_reference_bytes(string scenario, int size, string hash)
+    {
+        SifNewObject Blob(byte[] bytes) => new() { DataType = SifDataType.OciBlob, Content = SifContent.FromBytes(bytes) };
+        var digest = scenario is "S06" or "S07" or "S08" or "S09"
+            ? "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+            : "sha256:93a6ab73f77ce27501f74bb35af9b4da5b964c62f96175a1bc0e8ba2ae0dec08";
+        var (image, id, options) = scenario switch
+        {
+            "S06" or "S11" => (Create(new() { Id = s_id, Time = Time }, Blob(Face)), 1u, s_unset),
+            "S07" or "S12" => (Create(Deterministic, Blob(Face)), 1u, s_timed),
+            "S08" or "S13" => (Create(Deterministic, Blob(Face)), 1u, null),
+            _ => (Create(Deterministic, Blob(Face), Blob(Feed)), 2u, (SifChangeOptions?)null),
+        };
+        var file = new RecordingWindow(image);
+        SifEditor.SetMetadata(file, ImagePath, id, new SifDigestMetadata(digest), options,
+            TestContext.Current.CancellationToken);
+
+        Assert.Equal(size, file.Bytes.Length);
+        Assert.StartsWith(hash, Hash(file.Bytes));
+    }
+
+    [Fact]
+    public void Metadata_of_another_type_is_refused() // S10
+    {
+        var file = new RecordingWindow(Create(Deterministic, Generic(Face)));
+        GoldenTests.Fails(ErrorIds.SifInvalidValue,
+            () => SifEditor.SetMetadata(file, ImagePath, 1, new SifSbomMetadata(SifSbomFormat.SpdxJson)));
+        GoldenTests.Fails(ErrorIds.SifInvalidValue,
+            () => SifEditor.SetMetadata(file, ImagePath, 1, new SifDigestMetadata("sha256:")));
+        Assert.Empty(file.Changes);
+    }
+
     [Theory]
     [MemberData(nameof(Removed))]
     public void An_image_that_lost_objects_has_the_reference_bytes(string scenario, int size, string hash)
