@@ -20,6 +20,7 @@
         'Get-SifDescriptor'
         'Get-SifImage'
         'Invoke-ContainerWithOverlay'
+        'Measure-OverlaySource'
         'New-OverlayImage'
         'New-SifImage'
         'Optimize-SifImage'
