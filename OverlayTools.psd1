@@ -13,16 +13,22 @@
         'bin/Overlays.Format.ps1xml'
     )
     CmdletsToExport = @(
+        'Add-SifObject'
         'Add-SifPartition'
         'Get-OverlayImage'
+        'Export-SifObject'
         'Get-SifDescriptor'
+        'Get-SifImage'
         'Invoke-ContainerWithOverlay'
         'Measure-OverlaySource'
         'New-OverlayImage'
         'New-SifImage'
+        'Optimize-SifImage'
+        'Remove-SifObject'
         'Repair-OverlayImage'
         'Resize-OverlayImage'
         'Set-OverlayImage'
+        'Set-SifPrimaryPartition'
         'Test-OverlayImage'
     )
     FunctionsToExport = @()

@@ -102,6 +102,9 @@ public static class ErrorIds
     /// <summary>The SIF image already has a primary system partition.</summary>
     public const string SifPrimaryPartitionExists = nameof(SifPrimaryPartitionExists);
 
+    /// <summary>The object is the SIF image's root file system, and <c>-Force</c> was not given.</summary>
+    public const string SifPrimaryPartitionProtected = nameof(SifPrimaryPartitionProtected);
+
     /// <summary>The SIF image already has a writable overlay partition in the primary partition's group.</summary>
     public const string SifOverlayExists = nameof(SifOverlayExists);
 

@@ -42,6 +42,7 @@ internal static class ErrorMapping
         [ErrorIds.SifDescriptorNotFound] = ErrorCategory.ObjectNotFound,
         [ErrorIds.SifNoPrimaryPartition] = ErrorCategory.InvalidData,
         [ErrorIds.SifPrimaryPartitionExists] = ErrorCategory.ResourceExists,
+        [ErrorIds.SifPrimaryPartitionProtected] = ErrorCategory.PermissionDenied,
         [ErrorIds.SifOverlayExists] = ErrorCategory.ResourceExists,
         [ErrorIds.SifInvalidValue] = ErrorCategory.InvalidArgument,
         [ErrorIds.ImageNotRecognized] = ErrorCategory.InvalidData,
