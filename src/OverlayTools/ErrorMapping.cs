@@ -38,6 +38,7 @@ internal static class ErrorMapping
         [ErrorIds.SifPrimaryPartitionExists] = ErrorCategory.ResourceExists,
         [ErrorIds.SifOverlayExists] = ErrorCategory.ResourceExists,
         [ErrorIds.SifInvalidValue] = ErrorCategory.InvalidArgument,
+        [ErrorIds.KeyInvalid] = ErrorCategory.InvalidData,
         [ErrorIds.ImageNotRecognized] = ErrorCategory.InvalidData,
         [ErrorIds.ArchitectureMismatch] = ErrorCategory.InvalidData,
         [ErrorIds.RuntimeNotFound] = ErrorCategory.NotInstalled,

@@ -43,6 +43,12 @@ public sealed class FileWindow : Window
     public override long Length => _length;
 
     /// <inheritdoc/>
+    public override long NextData(long position) =>
+        Lseek.NextData(_file, _offset + position) is { } data
+            ? Math.Clamp(data.Start - _offset, position, _length)
+            : _length;
+
+    /// <inheritdoc/>
     public override void Flush() => Fsync.File(_file);
 
     /// <inheritdoc/>

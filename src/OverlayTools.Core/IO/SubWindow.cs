@@ -25,6 +25,10 @@ public sealed class SubWindow : Window
     public override long Length { get; }
 
     /// <inheritdoc/>
+    public override long NextData(long position) =>
+        Math.Min(_outer.NextData(_offset + position) - _offset, Length);
+
+    /// <inheritdoc/>
     public override void Flush() => _outer.Flush();
 
     /// <inheritdoc/>

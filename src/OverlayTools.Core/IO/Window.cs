@@ -27,6 +27,10 @@ public abstract class Window
         WriteCore(position, bytes);
     }
 
+    /// <summary>Where the next byte is that may differ from zero: at or after <paramref name="position"/>, or
+    /// <see cref="Length"/>. A window that knows nothing of holes answers with the position itself.</summary>
+    public virtual long NextData(long position) => position;
+
     /// <summary>Returns when all that was written is on stable storage.</summary>
     public abstract void Flush();
 
