@@ -11,12 +11,12 @@ internal static class PemKeyFormats
     public const string Ed25519 = "1.3.101.112";
     public const int Ed25519Size = 32;
 
-    // The ones that signers of images use.
-    private static readonly Dictionary<int, string> s_curves = new()
+    // The ones that signers of images use, by their names in SSH.
+    private static readonly Dictionary<string, string> s_curves = new(StringComparer.Ordinal)
     {
-        [256] = "nistp256",
-        [384] = "nistp384",
-        [521] = "nistp521",
+        ["1.2.840.10045.3.1.7"] = "nistp256",
+        ["1.3.132.0.34"] = "nistp384",
+        ["1.3.132.0.35"] = "nistp521",
     };
 
     /// <summary>Algorithm and key bits of a SubjectPublicKeyInfo (RFC 5280).</summary>
@@ -42,5 +42,8 @@ internal static class PemKeyFormats
     public static byte[] ReadSeed(byte[] key) => new AsnReader(key, AsnEncodingRules.DER).ReadOctetString();
 
     /// <summary>The name of a curve in SSH; null for one that is not used here.</summary>
-    public static string? CurveName(ECDsa key) => s_curves.GetValueOrDefault(key.KeySize);
+    public static string? CurveName(ECDsa key) =>
+        key.ExportParameters(includePrivateParameters: false).Curve.Oid?.Value is { } curve
+            ? s_curves.GetValueOrDefault(curve)
+            : null;
 }
