@@ -14,13 +14,16 @@
     )
     CmdletsToExport = @(
         'Add-SifPartition'
+        'Add-SifSignature'
         'Get-SifDescriptor'
+        'Get-SifSignature'
         'Invoke-ContainerWithOverlay'
         'New-OverlayImage'
         'New-SifImage'
         'Repair-OverlayImage'
         'Resize-OverlayImage'
         'Test-OverlayImage'
+        'Test-SifImage'
     )
     FunctionsToExport = @()
     VariablesToExport = @()

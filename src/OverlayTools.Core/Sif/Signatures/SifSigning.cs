@@ -1,4 +1,5 @@
 using OverlayTools.IO;
+using OverlayTools.Native;
 
 namespace OverlayTools.Sif.Signatures;
 
@@ -31,27 +32,32 @@ public static class SifSigning
     {
         using var file = SifFile.Open(path, writable: true);
         var locked = RangeLock.Acquire(file, path, exclusive: true, 0, 0);
-        var window = new FileWindow(file);
-        List<SifNewObject> signatures;
-        using (var image = SifImage.Open(window, path, token))
+        try
         {
-            var hasher = new ObjectHasher(progress, token);
-            // All of them before the first change: what cannot be signed leaves the image as it was.
-            signatures = [.. Choose(image, groups, ids).Select(chosen => Sign(image, chosen, key, hasher))];
-            if (image.FreeDescriptors < signatures.Count)
-                throw new EngineException(ErrorIds.SifNoFreeDescriptor,
-                    $"'{path}' has {image.FreeDescriptors} free descriptors; its signatures need {signatures.Count}.",
-                    "Remove an object that is not needed, or sign fewer groups.", path);
+            var window = new FileWindow(file);
+            var signatures = Prepare(window, path, key, groups, ids, new ObjectHasher(progress, token), token);
+            return new SifSigningResult(
+                [.. signatures.Select(s => SifEditor.Add(window, path, s, options, null, token))], locked);
         }
-
-        var added = new List<SifObject>();
-        foreach (var signature in signatures)
+        finally
         {
-            using (signature.Content)
-                added.Add(SifEditor.Add(window, path, signature, options, null, token));
+            // Not left to the closing of the file, which a process that is being started just now may delay.
+            FileLock.Release(file, 0, 0);
         }
+    }
 
-        return new SifSigningResult(added, locked);
+    // All of them before the first change: what cannot be signed leaves the image as it was.
+    private static List<SifNewObject> Prepare(
+        Window file, string path, SifSigningKey key, IReadOnlyCollection<uint>? groups,
+        IReadOnlyCollection<uint>? ids, ObjectHasher hasher, CancellationToken token)
+    {
+        using var image = SifImage.Open(file, path, token);
+        List<SifNewObject> signatures = [.. Choose(image, groups, ids).Select(c => Sign(image, c, key, hasher))];
+        return image.FreeDescriptors >= signatures.Count
+            ? signatures
+            : throw new EngineException(ErrorIds.SifNoFreeDescriptor,
+                $"'{path}' has {image.FreeDescriptors} free descriptors; its signatures need {signatures.Count}.",
+                "Remove an object that is not needed, or sign fewer groups.", path);
     }
 
     private static SifNewObject Sign(
