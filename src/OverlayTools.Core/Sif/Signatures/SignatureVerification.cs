@@ -1,3 +1,5 @@
+using System.Text;
+
 namespace OverlayTools.Sif.Signatures;
 
 /// <summary>The verification of one signature object: who signed, what, and whether it is still so.</summary>
@@ -45,7 +47,7 @@ internal sealed class SignatureVerification(
         if (Metadata is null)
             return HashUnknown();
 
-        _check = _check with { ClaimedSigners = [.. envelope.Signatures.Select(s => s.KeyId).Where(k => k.Length > 0)] };
+        _check = _check with { ClaimedSigners = [.. ClaimedIds(envelope)] };
         var fault = VerifyEnvelope(envelope);
         return Finish(envelope.Payload, fault);
     }
@@ -104,7 +106,7 @@ internal sealed class SignatureVerification(
                 _check = _check with { Created = verdict.Created ?? _check.Created };
                 if (verdict.Reason is null)
                 {
-                    _check = _check with { Signers = [new SifSigner(key.Fingerprint, path, key.UserId)] };
+                    _check = _check with { Signers = [new SifSigner(key.Fingerprint, path, Safe(key.UserId))] };
                     return key.Fingerprint == Metadata?.Fingerprint ? null : SifSignatureReason.SignerMismatch;
                 }
 
@@ -168,7 +170,7 @@ internal sealed class SignatureVerification(
         SifSignatureReason.HashUnknown => "It uses a hash that is not known, or not trusted any more.",
         SifSignatureReason.KeyNotFound => _check.ClaimedSigners.Count == 0
             ? "None of the given keys made it."
-            : $"None of the given keys made it. It names {string.Join(", ", _check.ClaimedSigners.Select(Show))}.",
+            : $"None of the given keys made it. It names {string.Join(", ", _check.ClaimedSigners)}.",
         SifSignatureReason.KeyRevoked => "Its key was revoked.",
         SifSignatureReason.KeyExpired => "Its key has expired.",
         SifSignatureReason.SignatureInvalid => "The signature does not fit the message.",
@@ -186,6 +188,10 @@ internal sealed class SignatureVerification(
         _ => reason.ToString(),
     };
 
-    // Key ids in an envelope are what the file says.
-    private static string Show(string keyId) => SifText.Show(System.Text.Encoding.UTF8.GetBytes(keyId));
+    private static string? Safe(string? userId) =>
+        userId is null ? null : SifText.Show(Encoding.UTF8.GetBytes(userId));
+
+    // What the file says: it may hold anything.
+    private static IEnumerable<string> ClaimedIds(DsseEnvelope envelope) => envelope.Signatures
+        .Where(s => s.KeyId.Length > 0).Select(s => SifText.Show(Encoding.UTF8.GetBytes(s.KeyId))).Distinct();
 }
