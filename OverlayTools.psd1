@@ -15,10 +15,12 @@
     CmdletsToExport = @(
         'Add-SifObject'
         'Add-SifPartition'
-        'Get-OverlayImage'
+        'Add-SifSignature'
         'Export-SifObject'
+        'Get-OverlayImage'
         'Get-SifDescriptor'
         'Get-SifImage'
+        'Get-SifSignature'
         'Invoke-ContainerWithOverlay'
         'Measure-OverlaySource'
         'New-OverlayImage'
@@ -30,6 +32,7 @@
         'Set-OverlayImage'
         'Set-SifPrimaryPartition'
         'Test-OverlayImage'
+        'Test-SifImage'
     )
     FunctionsToExport = @()
     VariablesToExport = @()
