@@ -1,4 +1,5 @@
 using System.Text;
+using OverlayTools.Ext.Edit;
 
 namespace OverlayTools.Ext;
 
@@ -81,12 +82,41 @@ public sealed partial class ExtEditor
     /// <see cref="ErrorIds.OverlayDirectoryNotEmpty"/>.</exception>
     public void RemoveDirectory(uint parent, ExtName name) => Do(() => _names.RemoveDirectory(parent, name));
 
-    /// <summary>Removes a file, or a directory with all that is in it.</summary>
+    /// <summary>Removes a file, or a directory with all that is in it: in one operation, or with
+    /// <see cref="CommitsWhenLarge"/> file by file, what is below first.</summary>
     /// <exception cref="EngineException">As <see cref="Unlink"/>.</exception>
-    /// <exception cref="OperationCanceledException">Nothing of it was removed.</exception>
+    /// <exception cref="OperationCanceledException">Nothing of it was removed, or with <see cref="CommitsWhenLarge"/>
+    /// a part.</exception>
     public void RemoveTree(
-        uint parent, ExtName name, IProgress<EngineProgress>? progress = null, CancellationToken cancellation = default) =>
-        Do(() => _names.RemoveTree(parent, name, progress, cancellation));
+        uint parent, ExtName name, IProgress<EngineProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        if (!CommitsWhenLarge)
+        {
+            Do(() => _names.RemoveTree(parent, name, progress, cancellation));
+            return;
+        }
+
+        var pending = new Stack<(uint Parent, ExtName Name)>([(parent, name)]);
+        var entered = new HashSet<uint>();
+        for (var done = 0L; pending.TryPeek(out var next);)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            if (Find(next.Parent, next.Name) is not { } inode || _state.ReadInode(inode).FileType != ExtFileType.Directory)
+                Unlink(next.Parent, next.Name);
+            // Come back to, it is empty; or, in a damaged tree, leads to itself.
+            else if (!entered.Add(inode))
+                RemoveDirectory(next.Parent, next.Name);
+            else
+            {
+                foreach (var (child, _) in new DirectoryEditor(_state, inode).List())
+                    pending.Push((inode, child));
+                continue;
+            }
+
+            pending.Pop();
+            progress?.Report(new EngineProgress("Removing", ++done, done, "files"));
+        }
+    }
 
     /// <summary>Moves or renames a file. What has the new name is replaced: a file by a file, an empty directory by a
     /// directory. If both names are of one file, nothing happens.</summary>
