@@ -33,7 +33,7 @@ public static class OverlayResizer
                 "Name an overlay image.", path);
         RangeLock.Acquire(file, path, exclusive: true, 0, 0);
         var window = new FileWindow(file);
-        JournalReplay.Find(window, token)?.Apply(progress, token);
+        ExtRecovery.Run(window, progress, token);
         ExtResizer.Grow(window, sizeBytes, progress, token);
         return OverlayReader.Describe(file, path, id: null, 0, window.Length);
     }

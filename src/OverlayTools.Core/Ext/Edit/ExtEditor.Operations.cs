@@ -47,7 +47,8 @@ public sealed partial class ExtEditor
     /// <exception cref="ArgumentOutOfRangeException">Another kind, or a number of more bits than the kernel
     /// has.</exception>
     public uint MakeNode(
-        uint parent, ExtName name, ExtFileType type, uint permissions, uint userId, uint groupId, uint major = 0, uint minor = 0) =>
+        uint parent, ExtName name, ExtFileType type, uint permissions, uint userId, uint groupId,
+        uint major = 0, uint minor = 0) =>
         Do(() => _names.MakeNode(parent, name, type, permissions, userId, groupId, major, minor));
 
     /// <summary>Makes a symbolic link.</summary>
@@ -101,7 +102,8 @@ public sealed partial class ExtEditor
         for (var done = 0L; pending.TryPeek(out var next);)
         {
             cancellation.ThrowIfCancellationRequested();
-            if (Find(next.Parent, next.Name) is not { } inode || _state.ReadInode(inode).FileType != ExtFileType.Directory)
+            if (Find(next.Parent, next.Name) is not { } inode
+                || _state.ReadInode(inode).FileType != ExtFileType.Directory)
                 Unlink(next.Parent, next.Name);
             // Come back to, it is empty; or, in a damaged tree, leads to itself.
             else if (!entered.Add(inode))
@@ -130,8 +132,8 @@ public sealed partial class ExtEditor
     /// <summary>Writes bytes into a regular file; what lies between its end and the offset becomes a hole.</summary>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFull"/>, <see cref="ErrorIds.OverlaySizeTooLarge"/>
     /// beyond what a file can have, <see cref="ErrorIds.OverlayWrongFileType"/>,
-    /// <see cref="ErrorIds.OverlayFileNotFound"/>, <see cref="ErrorIds.OverlayCorrupt"/>. The file has its old size; but
-    /// of bytes that were written since the last commit some may be overwritten.</exception>
+    /// <see cref="ErrorIds.OverlayFileNotFound"/>, <see cref="ErrorIds.OverlayCorrupt"/>. The file has its old size;
+    /// but of bytes that were written since the last commit some may be overwritten.</exception>
     public void Write(uint inode, long offset, ReadOnlySpan<byte> bytes)
     {
         Begin();
@@ -180,8 +182,8 @@ public sealed partial class ExtEditor
     /// <summary>Changes times; null keeps one, but for the time of the last change of the inode, which then is
     /// now. Inodes of 128 bytes have no nanoseconds.</summary>
     /// <exception cref="EngineException">As <see cref="SetOwner"/>.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">Inodes cannot hold it: before 1901, or after the year 2310 (2038 in
-    /// those of 128 bytes).</exception>
+    /// <exception cref="ArgumentOutOfRangeException">Inodes cannot hold it: before 1901, or after the year 2310 (2038
+    /// in those of 128 bytes).</exception>
     public void SetTimes(uint inode, ExtTime? accessed, ExtTime? modified, ExtTime? changed = null) =>
         Do(() => _inodes.SetTimes(inode, accessed, modified, changed));
 
