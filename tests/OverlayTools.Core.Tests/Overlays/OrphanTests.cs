@@ -44,6 +44,10 @@ public sealed class OrphanTests
         }
 
         edited.AssertClean();
+        var resized = new Ext3Image(directory["resized"]);
+        Ext3Image.Run("cp", "--sparse=always", image.Path, resized.Path);
+        OverlayResizer.Grow(resized.Path, 64 * MiB, null, TestContext.Current.CancellationToken);
+        resized.AssertClean();
         var repair = Assert.Single(OverlayRepairer.Repair(image.Path, null, false, null, TestContext.Current.CancellationToken));
         Assert.True(repair.IsSound);
         Assert.Equal(7, repair.DeletedOrphans);

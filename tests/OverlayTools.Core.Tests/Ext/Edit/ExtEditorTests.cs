@@ -143,6 +143,45 @@ public sealed class ExtEditorTests
     }
 
     [Fact]
+    public void A_tree_larger_than_the_journal_is_made_and_removed_in_steps()
+    {
+        using var directory = new TemporaryDirectory();
+        var image = Ext3Image.MadeByMke2fs(directory, 48 * MiB, "-b", "1024", "-N", "8192", "-J", "size=1");
+        var (blocks, inodes) = (image.Field("Free blocks"), image.Field("Free inodes"));
+        using (var file = image.Open())
+        {
+            var window = new RecordingWindow(new FileWindow(file));
+            using var editor = ExtEditor.Open(window);
+            editor.CommitsWhenLarge = true;
+            for (var i = 0; i < 6000; i++)
+            {
+                var parent = editor.MakeDirectories($"/tree/{i % 7}/{i % 31}", 0x1ED, 0, 0);
+                editor.Write(editor.CreateFile(parent, $"f{i}", 0x1A4, 0, 0), 0, SampleTree.Bytes(i, 1 + i % 3000));
+            }
+
+            editor.Commit();
+            image.AssertClean();
+            var flushes = window.Flushes;
+            Assert.True(flushes >= 14);
+            editor.CommitsWhenLarge = false;
+            editor.RemoveTree(ExtEditor.Root, "tree", null, TestContext.Current.CancellationToken);
+            Assert.Equal(ErrorIds.OverlayChangeTooLarge, Assert.Throws<EngineException>(() => editor.Commit()).ErrorId);
+        }
+
+        image.AssertClean();
+        using (var file = image.Open())
+        {
+            using var editor = ExtEditor.Open(new FileWindow(file));
+            editor.CommitsWhenLarge = true;
+            editor.RemoveTree(ExtEditor.Root, "tree", null, TestContext.Current.CancellationToken);
+            editor.Commit();
+        }
+
+        image.AssertClean();
+        Assert.Equal((blocks, inodes), (image.Field("Free blocks"), image.Field("Free inodes")));
+    }
+
+    [Fact]
     public void A_full_image_keeps_what_it_has_and_data_can_still_be_overwritten()
     {
         Machine.NeedRoot();
