@@ -17,10 +17,12 @@
         'Get-OverlayImage'
         'Get-SifDescriptor'
         'Invoke-ContainerWithOverlay'
+        'Measure-OverlaySource'
         'New-OverlayImage'
         'New-SifImage'
         'Repair-OverlayImage'
         'Resize-OverlayImage'
+        'Set-OverlayImage'
         'Test-OverlayImage'
     )
     FunctionsToExport = @()

@@ -129,6 +129,15 @@ public static class ErrorIds
     /// <summary>The command does not exist in the container.</summary>
     public const string ContainerCommandNotFound = nameof(ContainerCommandNotFound);
 
+    /// <summary>A tar archive contradicts itself or ends too early; the message names the member.</summary>
+    public const string TarCorrupt = nameof(TarCorrupt);
+
+    /// <summary>A member of a tar archive leads outside, or through something that is no directory.</summary>
+    public const string TarMemberRefused = nameof(TarMemberRefused);
+
+    /// <summary>A tar archive, or a member of it, is of a form that is not read.</summary>
+    public const string TarUnsupported = nameof(TarUnsupported);
+
     /// <summary>The disk is full.</summary>
     public const string DiskFull = nameof(DiskFull);
 
