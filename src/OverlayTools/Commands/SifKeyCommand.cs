@@ -26,6 +26,7 @@ public abstract class SifKeyCommand : OverlayToolsCommand
 
     /// <summary>Files with public keys that are trusted: PEM, or OpenPGP, armored or not.</summary>
     [Parameter]
+    [Alias("Key")]
     [ValidateNotNullOrEmpty]
     public string[]? KeyPath { get; set; }
 
