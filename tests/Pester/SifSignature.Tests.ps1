@@ -21,7 +21,7 @@ Describe 'Signatures of SIF images' -Skip:(-not $openssl) {
 
     BeforeEach {
         $image = Join-Path $TestDrive "$([guid]::NewGuid()).sif"
-        [OverlayTools.Sif.SifWriter]::Create($image, [OverlayTools.Sif.SifCreateOptions]::new(), @(), $false, $null, [Threading.CancellationToken]::None)
+        [OverlayTools.Sif.SifWriter]::Create($image, [OverlayTools.Sif.SifCreateOptions]::new(), [OverlayTools.Sif.SifNewObject[]]@(), $false, $null, [Threading.CancellationToken]::None)
         Add-SifPartition $image $root -PartitionType PrimarySystem -Architecture amd64
     }
 
