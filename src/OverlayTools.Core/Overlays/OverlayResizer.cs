@@ -1,5 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 using OverlayTools.Ext;
+using OverlayTools.Ext.Shrink;
 using OverlayTools.IO;
 using OverlayTools.Native;
 
@@ -32,6 +33,7 @@ public static class OverlayResizer
         location = Locate(file, path, request.Id);
         var window = location.Open(file);
         JournalReplay.Find(window, token)?.Apply(progress, token);
+        LostReserve.Restore(window, progress, token);
 
         var sizes = SizesOf(request, location, window, token);
         ResizableImage image = location.Id is { } id

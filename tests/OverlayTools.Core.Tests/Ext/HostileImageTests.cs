@@ -38,7 +38,7 @@ public sealed class HostileImageTests(ITestOutputHelper output)
             var which = (seed & int.MaxValue) % pristine.Length;
             var random = new Random(seed);
             var window = new MutatedWindow(pristine[which]);
-            Mutate(window, places[which], random);
+            Mutate(window.Patch, places[which], random);
             var before = GC.GetAllocatedBytesForCurrentThread();
             var clock = Stopwatch.StartNew();
             var outcome = Outcome(window, seed);
@@ -110,7 +110,7 @@ public sealed class HostileImageTests(ITestOutputHelper output)
         }
     }
 
-    private static void Mutate(MutatedWindow window, List<(int Start, int Length)> places, Random random)
+    internal static void Mutate(byte[] image, List<(int Start, int Length)> places, Random random)
     {
         for (var i = 0; i <= random.Next(6); i++)
         {
@@ -125,14 +125,14 @@ public sealed class HostileImageTests(ITestOutputHelper output)
                 _ => 1u << random.Next(32),
             };
             if (random.Next(2) == 0)
-                window.Patch[at] = (byte)value;
+                image[at] = (byte)value;
             else
-                BitConverter.GetBytes(value).CopyTo(window.Patch.AsSpan(at & ~3));
+                BitConverter.GetBytes(value).CopyTo(image.AsSpan(at & ~3));
         }
     }
 
     // Where the structures are; what files hold says nothing to the reader.
-    private static List<(int Start, int Length)> Places(byte[] image)
+    internal static List<(int Start, int Length)> Places(byte[] image)
     {
         var fileSystem = ExtFileSystem.Open(new MutatedWindow(image));
         var geometry = fileSystem.Geometry;
