@@ -1,5 +1,4 @@
 using OverlayTools.Ext;
-using OverlayTools.IO;
 using OverlayTools.TestSupport;
 
 namespace OverlayTools.Core.Tests.Ext;
@@ -19,15 +18,17 @@ public sealed class HostileShrinkTests(ITestOutputHelper output)
         using var directory = new TemporaryDirectory();
         var tree = RichImages.Tree(directory, 200) + "/upper/many";
         var image = Ext3Image.MadeByMke2fs(directory, 8 * MiB, "-g", "1024", "-d", tree);
-        var pristine = File.ReadAllBytes(image.Path);
-        var places = HostileImageTests.Places(pristine);
+        var images = new HostileImages("groups", File.ReadAllBytes(image.Path));
+        var window = new HostileWindow(images.Bytes);
         var outcomes = new Dictionary<string, int>();
         for (var seed = start; seed < start + Mutations; seed++)
         {
-            var bytes = (byte[])pristine.Clone();
-            HostileImageTests.Mutate(bytes, places, new Random(seed));
-            var before = (byte[])bytes.Clone();
-            var outcome = Shrink(bytes, out var size, seed);
+            window.Restore();
+            images.Mutate(window, new Random(seed));
+            var before = Bytes(window);
+            window.IsWritable = true;
+            var outcome = Shrink(window, out var size, seed);
+            var bytes = Bytes(window);
             outcomes[outcome] = outcomes.GetValueOrDefault(outcome) + 1;
             if (outcome != "shrunk")
             {
@@ -50,14 +51,13 @@ public sealed class HostileShrinkTests(ITestOutputHelper output)
         Assert.True(outcomes.GetValueOrDefault("shrunk") > 10 && outcomes.Count > 1, "the mutations changed nothing, or all");
     }
 
-    private static string Shrink(byte[] bytes, out long size, int seed)
+    private static string Shrink(HostileWindow window, out long size, int seed)
     {
         size = 0;
         try
         {
-            var window = new MemoryWindow(bytes);
             size = ExtShrinker.MinimumSize(window, TestContext.Current.CancellationToken);
-            Assert.InRange(size, 1, bytes.Length);
+            Assert.InRange(size, 1, window.Length);
             ExtShrinker.Shrink(window, size, null, TestContext.Current.CancellationToken);
             return "shrunk";
         }
@@ -71,22 +71,10 @@ public sealed class HostileShrinkTests(ITestOutputHelper output)
         }
     }
 
-    private sealed class MemoryWindow(byte[] bytes) : Window
+    private static byte[] Bytes(HostileWindow window)
     {
-        public override long Length => bytes.Length;
-
-        public override void Flush()
-        {
-        }
-
-        public override void Clear(long position, long count) => bytes.AsSpan((int)position, (int)count).Clear();
-
-        public override void SetLength(long length) => throw new NotSupportedException();
-
-        protected override void ReadCore(long position, Span<byte> buffer) =>
-            bytes.AsSpan((int)position, buffer.Length).CopyTo(buffer);
-
-        protected override void WriteCore(long position, ReadOnlySpan<byte> written) =>
-            written.CopyTo(bytes.AsSpan((int)position));
+        var bytes = new byte[window.Length];
+        window.Read(0, bytes);
+        return bytes;
     }
 }

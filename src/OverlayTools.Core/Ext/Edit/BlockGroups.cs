@@ -144,6 +144,10 @@ internal sealed class BlockGroups
             "Remove files, or make a new image with more inodes and copy the content over.");
     }
 
+    /// <summary>Whether an inode is marked as used.</summary>
+    public bool IsInodeTaken(uint number) =>
+        ExtBitmap.IsSet(_stage.Read(LoadInodes(GroupOfInode(number))), (number - 1) % _geometry.InodesPerGroup);
+
     /// <summary>Gives back an inode.</summary>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayCorrupt"/> when it is free already.</exception>
     public void FreeInode(uint number, bool isDirectory)

@@ -80,6 +80,7 @@ internal sealed class DirectoryIndex(EditState state, DirectoryEditor directory,
         block[RootInfo + 5] = 8; // info_length
         SetCount(block, RootEntries, 1);
         Set(block, RootEntries, 0, null, (uint)logical);
+        state.NoteSignedness();
     }
 
     private static List<int> EntriesOf(ReadOnlySpan<byte> block, int from)

@@ -148,9 +148,10 @@ public sealed partial class ExtEditor
     public void SetPermissions(uint inode, uint permissions) => Do(() => _inodes.SetPermissions(inode, permissions));
 
     /// <summary>Changes times; null keeps one, but for the time of the last change of the inode, which then is
-    /// now.</summary>
+    /// now. Inodes of 128 bytes have no nanoseconds.</summary>
     /// <exception cref="EngineException">As <see cref="SetOwner"/>.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">The inode cannot hold it.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">Inodes cannot hold it: before 1901, or after the year 2310 (2038 in
+    /// those of 128 bytes).</exception>
     public void SetTimes(uint inode, ExtTime? accessed, ExtTime? modified, ExtTime? changed = null) =>
         Do(() => _inodes.SetTimes(inode, accessed, modified, changed));
 

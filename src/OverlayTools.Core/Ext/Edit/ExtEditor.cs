@@ -26,6 +26,7 @@ public sealed partial class ExtEditor : IDisposable
     private readonly AttributeEditor _attributes;
     private readonly InodeEditor _inodes;
     private readonly NameEditor _names;
+    private ExtTime? _time;
     private bool _isOver;
 
     private ExtEditor(Window window, ExtFileSystem fileSystem)
@@ -44,10 +45,20 @@ public sealed partial class ExtEditor : IDisposable
 
     /// <summary>Whether an operation first commits the ones before it when together they may become more than the
     /// journal holds. A crash then leaves the state after one of the commits.</summary>
-    public bool CommitsWhenLarge { get; init; }
+    public bool CommitsWhenLarge { get; set; }
 
-    /// <summary>The time that operations set; null for the clock's.</summary>
-    public ExtTime? Time { get; set; }
+    /// <summary>The time that operations set, up to the year 2310; null for the clock's.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Inodes cannot hold it.</exception>
+    public ExtTime? Time
+    {
+        get => _time;
+        set
+        {
+            if (value is { } time)
+                _inodes.RequireTime(time);
+            _time = value;
+        }
+    }
 
     /// <summary>Whether there are changes that were not committed.</summary>
     public bool HasChanges => _state.Stage.HasChanges;
@@ -68,15 +79,30 @@ public sealed partial class ExtEditor : IDisposable
         }
     }
 
+    /// <summary>Opens a file system that was not unmounted cleanly, or that was: first its journal is replayed, and files
+    /// that wait to be deleted are, as a mount would do it.</summary>
+    /// <param name="window">The file system, for reading and writing.</param>
+    /// <param name="progress">Told of the replay.</param>
+    /// <param name="cancellation">Stops the recovery, which then still has to be done.</param>
+    /// <exception cref="EngineException">As <see cref="Open"/>, but for
+    /// <see cref="ErrorIds.OverlayDirtyJournal"/>.</exception>
+    public static ExtEditor OpenRecovered(
+        Window window, IProgress<EngineProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        JournalReplay.Find(window, cancellation)?.Apply(progress, cancellation);
+        OrphanList.Process(window, cancellation);
+        return Open(window);
+    }
+
     /// <summary>Opens a file system for changing; nothing is written yet.</summary>
     /// <param name="window">The file system, for reading and writing.</param>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayNotExt3"/>,
-    /// <see cref="ErrorIds.OverlayFeatureUnsupported"/>, <see cref="ErrorIds.OverlayDirtyJournal"/> when the journal has
-    /// to be replayed, or files wait to be deleted, first, <see cref="ErrorIds.OverlayCorrupt"/> also when errors were
-    /// recorded.</exception>
+    /// <see cref="ErrorIds.OverlayFeatureUnsupported"/>, <see cref="ErrorIds.OverlayDirtyJournal"/> when it was not
+    /// unmounted cleanly, <see cref="ErrorIds.OverlayCorrupt"/> also when errors were recorded.</exception>
     public static ExtEditor Open(Window window)
     {
-        var fileSystem = OpenChangeable(window);
+        var fileSystem = ExtFileSystem.Open(window);
+        ExtResizer.RequireChangeable(fileSystem.Superblock);
         if (fileSystem.Superblock.LastOrphan != 0)
             throw new EngineException(ErrorIds.OverlayDirtyJournal,
                 "The file system was not unmounted cleanly: there are files that wait to be deleted or cut.",
@@ -199,15 +225,14 @@ public sealed partial class ExtEditor : IDisposable
         _state.Clear();
     }
 
-    internal static ExtFileSystem OpenChangeable(Window window)
+    /// <summary>An editor of a file system in which files may wait to be deleted, and whose state nobody looked at; its
+    /// journal was replayed.</summary>
+    internal static ExtEditor OpenWithOrphans(Window window)
     {
         var fileSystem = ExtFileSystem.Open(window);
-        ExtResizer.RequireChangeable(fileSystem.Superblock);
-        return fileSystem;
+        ExtResizer.RequireFeatures(fileSystem.Superblock);
+        return new ExtEditor(window, fileSystem);
     }
-
-    /// <summary>An editor of a file system in which files may wait to be deleted.</summary>
-    internal static ExtEditor OpenWithOrphans(Window window) => new(window, OpenChangeable(window));
 
     internal (EditState State, InodeEditor Inodes) Parts => (_state, _inodes);
 

@@ -121,9 +121,9 @@ internal sealed class FileContent(EditState state)
 
     private void RequireSize(long offset, long count)
     {
-        if (offset > state.Math.MaxBytes - count)
+        if (offset > state.MapMath.MaxBytes - count)
             throw new EngineException(ErrorIds.OverlaySizeTooLarge,
-                $"A file of this file system has at most {state.Math.MaxBytes} bytes.", "Split the file.");
+                $"A file of this file system has at most {state.MapMath.MaxBytes} bytes.", "Split the file.");
     }
 
     private void Touch(uint number, ExtInode inode)
