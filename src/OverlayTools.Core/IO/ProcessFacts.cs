@@ -83,6 +83,21 @@ internal static partial class ProcessFacts
         return buffer[..length];
     }
 
+    /// <summary>Fills the buffer from a file below <c>/proc</c>, in one reading.</summary>
+    /// <returns>Bytes that were read; 0 when it cannot be read.</returns>
+    public static int ReadOnce(int processId, string name, Span<byte> buffer)
+    {
+        using var file = Open.TryFile(string.Create(CultureInfo.InvariantCulture, $"/proc/{processId}/{name}"), Open.ReadOnly, 0, out _);
+        try
+        {
+            return file is null ? 0 : RandomAccess.Read(file, buffer, 0);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return 0; // it has ended meanwhile, or is another user's
+        }
+    }
+
     private static string? Job(ReadOnlySpan<byte> value) =>
         value.Length is > 0 and <= 32 ? PrintableText.Show(value) : null;
 

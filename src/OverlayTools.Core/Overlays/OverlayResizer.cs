@@ -78,13 +78,14 @@ public static class OverlayResizer
     {
         var location = Locate(file, path, request.Id);
         var window = location.Open(file);
-        JournalReplay.Find(window, token)?.Apply(progress, token);
-        LostReserve.Restore(window, progress, token);
-
-        var sizes = SizesOf(request, location, window, token);
+        // Refuses a signed partition before a byte of it changes.
         ResizableImage image = location.Id is { } id
             ? new EmbeddedImage(file, path, id)
             : new ImageFile(file, path, locked);
+        ExtRecovery.Run(window, progress, token);
+        LostReserve.Restore(window, progress, token);
+
+        var sizes = SizesOf(request, location, window, token);
         if (request.InodeCount is { } inodes)
             return image.Rebuild(OverlayRebuild.Prepare(window, inodes, progress, token), sizes.NewSizeBytes, progress, token);
         var current = ExtFileSystem.Open(window).Geometry.SizeBytes;

@@ -26,6 +26,7 @@ public abstract class SifKeyCommand : OverlayToolsCommand
 
     /// <summary>Files with public keys that are trusted: PEM, or OpenPGP, armored or not.</summary>
     [Parameter]
+    [Alias("Key")]
     [ValidateNotNullOrEmpty]
     public string[]? KeyPath { get; set; }
 
@@ -73,11 +74,21 @@ public abstract class SifKeyCommand : OverlayToolsCommand
         if (KeyPath is not null || KeyringPath is not null)
             return keys;
         foreach (var path in SifVerificationKeys.DefaultKeyrings)
-        {
-            WriteVerbose($"Keys are read from '{path}'.");
-            keys.AddKeyring(path);
-        }
-
+            AddDefault(keys, path);
         return keys;
+    }
+
+    // Nobody asked for this one: without it, its signers are not known, and that is said anyway.
+    private void AddDefault(SifVerificationKeys keys, string path)
+    {
+        try
+        {
+            keys.AddKeyring(path);
+            WriteVerbose($"Keys were read from '{path}'.");
+        }
+        catch (Exception error) when (ErrorMapping.Understands(error))
+        {
+            WriteWarning($"No keys were read from '{path}': {error.Message}");
+        }
     }
 }

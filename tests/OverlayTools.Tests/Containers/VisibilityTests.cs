@@ -54,6 +54,41 @@ public class VisibilityTests
         Assert.Equal(["Free Clean False"], scene.Lines(Facts));
     }
 
+    [Theory]
+    [InlineData(Who.Root)]
+    [InlineData(Who.User)]
+    public void The_writer_of_an_overlay_in_a_SIF_image_has_that_partition_and_no_other(Who who)
+    {
+        const string show = "Get-OverlayImage c.sif | ForEach-Object { \"$($_.Id) $($_.Use) $([bool]$_.WriterMark)\" }";
+        using var scene = new Scene(who);
+        scene.Lines(scene.NewOverlay("other.img"), scene.NewOverlay("c.sif"),
+            "Add-SifPartition c.sif other.img -DataType 4 -PartFs 2 -PartType 4 -PartArch 2 -GroupId 9");
+        using var first = scene.StartUntilReady(scene.Invoke("-Writable", "echo ready; cat"));
+        Assert.Equal("2 Writing True\n3 Free False\n", scene.RunBeside(show).Output);
+        first.StandardInput.Close();
+        first.WaitForExit();
+        Assert.Equal(["2 Free False", "3 Free False"], scene.Lines(show));
+    }
+
+    [Theory]
+    [InlineData(Who.Root)]
+    [InlineData(Who.User)]
+    public void Apptainer_is_named_too(Who who)
+    {
+        var apptainer = Machine.NeedApptainer();
+        using var scene = new Scene(who);
+        scene.Lines(scene.NewOverlay("o.img"));
+        using var first = scene.StartUntilReady($"& '{apptainer}' exec --overlay o.img c.sif sh -c 'echo ready; cat'");
+        var (output, _) = scene.RunBeside(Facts, "\"[$($i.WriterMark)]\"", "$i.UseText");
+        Assert.StartsWith("Writing InUse True\n", output);
+        Assert.Contains("OfdLock Write ", output);
+        Assert.Contains("[]\n", output);
+        Assert.Contains("process ", output);
+        first.StandardInput.Close();
+        first.WaitForExit();
+        Assert.Equal(["Free Clean False"], scene.Lines(Facts));
+    }
+
     [Fact]
     public void A_killed_writer_leaves_a_mark_that_is_known_to_be_stale()
     {

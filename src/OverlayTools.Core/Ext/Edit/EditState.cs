@@ -56,7 +56,8 @@ internal sealed class EditState
     /// <summary>Sectors of 512 bytes in a block, as <c>i_blocks</c> counts.</summary>
     public uint SectorsPerBlock => (uint)Geometry.BlockSize / 512;
 
-    /// <summary>Changed blocks that may lie in memory before those that can be on the disk already are written.</summary>
+    /// <summary>Bytes of changed blocks that may lie in memory before those that can be on the disk already are
+    /// written.</summary>
     public long SpillBytes { get; set; } = 16 << 20;
 
     /// <summary>The time of the operation.</summary>
@@ -85,7 +86,8 @@ internal sealed class EditState
         var inode = ReadInode(number);
         if (inode.FileType != ExtFileType.Directory)
             throw new EngineException(ErrorIds.OverlayWrongFileType, $"Inode {number} is not a directory.", null);
-        if (inode.Size <= 0 || inode.Size % BlockSize != 0 || inode.Size > Geometry.SizeBytes || inode.Size > int.MaxValue)
+        if (inode.Size <= 0 || inode.Size % BlockSize != 0 || inode.Size > Geometry.SizeBytes
+            || inode.Size > int.MaxValue)
             throw ExtCorrupt.Because($"directory, inode {number}: its size is {inode.Size}.");
         return inode;
     }

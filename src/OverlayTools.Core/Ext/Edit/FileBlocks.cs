@@ -176,7 +176,8 @@ internal sealed class FileBlocks
         return block;
     }
 
-    private static uint Pointer(ReadOnlySpan<byte> block, int slot) => BinaryPrimitives.ReadUInt32LittleEndian(block[(slot * 4)..]);
+    private static uint Pointer(ReadOnlySpan<byte> block, int slot) =>
+        BinaryPrimitives.ReadUInt32LittleEndian(block[(slot * 4)..]);
 
     private static void Pointer(Span<byte> block, int slot, uint value) =>
         BinaryPrimitives.WriteUInt32LittleEndian(block[(slot * 4)..], value);

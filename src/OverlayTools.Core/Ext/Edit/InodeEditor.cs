@@ -4,7 +4,8 @@ namespace OverlayTools.Ext.Edit;
 internal sealed class InodeEditor(EditState state, FileContent content, AttributeEditor attributes)
 {
     /// <summary>Makes an inode that has one name, or two if it is a directory; it is not written yet.</summary>
-    public (uint Number, ExtInode Inode) Make(uint parent, ExtFileType type, uint permissions, uint userId, uint groupId)
+    public (uint Number, ExtInode Inode) Make(
+        uint parent, ExtFileType type, uint permissions, uint userId, uint groupId)
     {
         var isDirectory = type == ExtFileType.Directory;
         var number = state.Groups.TakeInode(parent, isDirectory);

@@ -35,7 +35,7 @@ internal sealed record DsseEnvelope(byte[] Payload, IReadOnlyList<DsseSignature>
                     return false;
                 // Writers before sif 2.17.1 ended the envelope with a newline. Anything else does not belong there.
                 if (bytes[(int)reader.BytesConsumed..].IndexOfAnyExcept(" \t\r\n"u8) < 0)
-                    envelope = Read(root);
+                    envelope = TryRead(root);
                 return true;
             }
         }
@@ -78,6 +78,18 @@ internal sealed record DsseEnvelope(byte[] Payload, IReadOnlyList<DsseSignature>
         }
 
         return buffer.WrittenSpan.ToArray();
+    }
+
+    private static DsseEnvelope? TryRead(JsonElement root)
+    {
+        try
+        {
+            return Read(root);
+        }
+        catch (InvalidOperationException)
+        {
+            return null; // A string that is not UTF-8.
+        }
     }
 
     private static DsseEnvelope? Read(JsonElement root)

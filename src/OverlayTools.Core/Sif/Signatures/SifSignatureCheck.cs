@@ -50,8 +50,8 @@ public sealed record SifSigner(string KeyId, string KeyPath, string? UserId);
 
 /// <summary>What was found out about all signatures of an image.</summary>
 /// <param name="Signatures">One for each signature object, in the order of the table.</param>
-/// <param name="UnsignedGroups">Groups that no signature of a current format is about, ascending. Empty when there is
-/// no signature at all.</param>
+/// <param name="UnsignedGroups">Those of the wanted groups that none of these, of a current format, is about,
+/// ascending. Empty when there is no signature at all.</param>
 /// <param name="UngroupedObjects">Objects in no group, which no signature can cover, and which the verification by
 /// Apptainer therefore refuses. Empty when there is no signature at all.</param>
 public sealed record SifVerification(

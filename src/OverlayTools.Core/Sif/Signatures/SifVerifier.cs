@@ -31,7 +31,7 @@ public static class SifVerifier
                 checks.Add(check);
         }
 
-        return new SifVerification(checks, UnsignedGroups(image, groups, checks), UngroupedObjects(image));
+        return new SifVerification(checks, UnsignedGroups(image, groups, checks, options.GroupIds), UngroupedObjects(image));
     }
 
     private static bool IsAbout(SifGroups all, SifObject signature, IReadOnlyCollection<uint>? groups)
@@ -43,14 +43,15 @@ public static class SifVerifier
             : groups.Any(number => all.Find(number)?.Objects.Any(o => o.Id == link) == true);
     }
 
-    private static List<uint> UnsignedGroups(SifImage image, SifGroups groups, List<SifSignatureCheck> checks)
+    private static List<uint> UnsignedGroups(
+        SifImage image, SifGroups groups, List<SifSignatureCheck> checks, IReadOnlyCollection<uint>? wanted)
     {
         if (!image.IsSigned)
             return [];
         var signed = checks
             .Where(c => c.Format is SifSignatureFormat.Dsse or SifSignatureFormat.OpenPgp && c.GroupId is not null)
             .Select(c => c.GroupId!.Value).ToHashSet();
-        return [.. groups.All.Select(g => g.Number).Where(g => !signed.Contains(g))];
+        return [.. groups.All.Select(g => g.Number).Where(g => wanted?.Contains(g) != false && !signed.Contains(g))];
     }
 
     private static List<uint> UngroupedObjects(SifImage image) => image.IsSigned

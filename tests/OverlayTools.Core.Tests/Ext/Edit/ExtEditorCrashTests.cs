@@ -47,7 +47,7 @@ public sealed class ExtEditorCrashTests(ITestOutputHelper output)
 
         var seen = new int[3];
         var which = 0;
-        foreach (var crash in CrashStates.Of(recording, new Random(seed), 16))
+        foreach (var crash in CrashStates.Of(recording, new Random(seed), 6))
         {
             var description = crash.Description;
             var state = crash.Make(pristine, directory["state"]);

@@ -65,6 +65,7 @@ public sealed class HostileEditTests(ITestOutputHelper output)
             return;
         using (editor)
         {
+            editor.CommitsWhenLarge = random.Next(2) == 0;
             for (var i = 0; i < 40; i++)
                 Try(() => DoOne(editor, random), outcomes, seed);
             Try(() => editor.Commit(), outcomes, seed);

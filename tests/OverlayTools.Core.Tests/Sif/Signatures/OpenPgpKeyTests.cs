@@ -9,20 +9,24 @@ namespace OverlayTools.Core.Tests.Sif.Signatures;
 public sealed class OpenPgpKeyTests : IDisposable
 {
     private const string Year2020 = "20200101T000000";
+    private const string June2020 = "20200601T000000";
 
     private readonly TemporaryDirectory _directory = new();
+
+    public OpenPgpKeyTests() => Home = _directory["h"];
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     private string Image => _directory["image.sif"];
 
-    private string Home => _directory["h"];
+    // A home of gpg's: short, since the name of a socket in it has to fit 108 bytes.
+    private string Home { get; set; }
 
     public void Dispose()
     {
-        // The agent that gpg started for this directory.
-        if (Directory.Exists(Home))
-            Machine.Run("gpgconf", "--homedir", Home, "--kill", "all");
+        // The agents that gpg started.
+        foreach (var home in new[] { _directory["h"], _directory["i"] }.Where(Directory.Exists))
+            Machine.Run("gpgconf", "--homedir", home, "--kill", "all");
         _directory.Dispose();
     }
 
@@ -66,7 +70,7 @@ public sealed class OpenPgpKeyTests : IDisposable
         var good = Export();
         var packets = OpenPgpPacket.Split(good)!;
         var subkey = good[packets.First(p => p.Tag == 14).Start..];
-        Directory.Delete(Home, recursive: true);
+        Home = _directory["i"];
         MakeKey("ed25519");
         File.WriteAllBytes(_directory["key"], [.. Export(), .. subkey]);
 
@@ -94,7 +98,7 @@ public sealed class OpenPgpKeyTests : IDisposable
     public void A_key_that_has_expired_does_not_count()
     {
         MakeKey("ed25519", expires: "1y", at: Year2020);
-        MakeSigned("--faked-system-time", Year2020);
+        MakeSigned("--faked-system-time", June2020);
 
         Assert.Equal(SifSignatureReason.KeyExpired, Verify().Reason);
     }
@@ -103,7 +107,7 @@ public sealed class OpenPgpKeyTests : IDisposable
     public void A_signature_that_has_expired_does_not_count()
     {
         MakeKey("ed25519", at: Year2020);
-        MakeSigned("--faked-system-time", Year2020, "--default-sig-expire", "1y");
+        MakeSigned("--faked-system-time", June2020, "--default-sig-expire", "1y");
 
         Assert.Equal(SifSignatureReason.SignatureExpired, Verify().Reason);
     }

@@ -97,6 +97,8 @@ public sealed class SigningTests : IDisposable
         Assert.Equal([1u], Verify(File.ReadAllText(pair.Public)).UnsignedGroups);
         var only = Verify(File.ReadAllText(pair.Public), new() { GroupIds = [1] });
         Assert.Empty(only.Signatures);
+        Assert.Equal([1u], only.UnsignedGroups);
+        Assert.Empty(Verify(File.ReadAllText(pair.Public), new() { GroupIds = [2] }).UnsignedGroups);
     }
 
     [Theory]
@@ -183,7 +185,7 @@ public sealed class SigningTests : IDisposable
     [Fact]
     public void Holes_are_hashed_as_zeros_and_not_read()
     {
-        const long size = 1L << 30;
+        const long size = 1L << 27;
         File.WriteAllBytes(_directory["zeros"], [1]);
         using (var file = File.OpenHandle(_directory["zeros"], FileMode.Open, FileAccess.Write))
             RandomAccess.SetLength(file, size);

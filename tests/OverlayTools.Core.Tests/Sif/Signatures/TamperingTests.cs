@@ -93,6 +93,7 @@ public sealed class TamperingTests : IDisposable
     [Theory]
     [InlineData("one-group-signed-dsse", "eyJ2ZXJzaW9u", "eyJ2ZXJzaW9t", SifSignatureReason.SignatureInvalid)]
     [InlineData("one-group-signed-dsse", "\"payload\":\"", "\"payload\":\"*", SifSignatureReason.MalformedMessage)]
+    [InlineData("one-group-signed-dsse", "\"payload\":\"", "\"payload\":\"\u008e", SifSignatureReason.MalformedMessage)]
     [InlineData("one-group-signed-dsse", "\"signatures\":[", "\"signatures\":[],\"x\":[",
         SifSignatureReason.MalformedMessage)]
     [InlineData("one-group-signed-dsse", "\"keyid\":\"SHA256:x6l8", "\"keyid\":\"SHA256:y6l8", null)]
@@ -145,15 +146,15 @@ public sealed class TamperingTests : IDisposable
     }
 
     [Fact]
-    public void Every_bit_of_an_OpenPGP_signature_may_be_hostile()
+    public void Every_third_byte_of_an_OpenPGP_signature_may_be_hostile()
     {
         var good = File.ReadAllBytes(Machine.NeedShared("sif-images/one-group-signed-pgp.sif"));
         var keys = KeyRing.Reference(_directory);
         var start = Encoding.Latin1.GetString(good).IndexOf("-----BEGIN PGP SIGNATURE-----", StringComparison.Ordinal);
-        for (var at = start; at < good.Length; at++)
+        for (var at = start; at < good.Length; at += 3)
         {
             var bytes = good.ToArray();
-            bytes[at] ^= 1;
+            bytes[at] ^= (byte)(1 << (at % 8));
             var check = Verify(bytes, keys);
             // What a standard does not cover: the checksum, and the packet's part that is not hashed.
             if (check.IsValid)
