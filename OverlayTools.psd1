@@ -15,10 +15,12 @@
     CmdletsToExport = @(
         'Add-SifObject'
         'Add-SifPartition'
-        'Get-OverlayImage'
+        'Add-SifSignature'
         'Export-SifObject'
+        'Get-OverlayImage'
         'Get-SifDescriptor'
         'Get-SifImage'
+        'Get-SifSignature'
         'Invoke-ContainerWithOverlay'
         'Measure-OverlaySource'
         'New-OverlayImage'
@@ -27,8 +29,10 @@
         'Remove-SifObject'
         'Repair-OverlayImage'
         'Resize-OverlayImage'
+        'Set-OverlayImage'
         'Set-SifPrimaryPartition'
         'Test-OverlayImage'
+        'Test-SifImage'
     )
     FunctionsToExport = @()
     VariablesToExport = @()

@@ -111,6 +111,9 @@ public static class ErrorIds
     /// <summary>A value for a descriptor field is out of its range.</summary>
     public const string SifInvalidValue = nameof(SifInvalidValue);
 
+    /// <summary>The file holds no key that can be used for the purpose.</summary>
+    public const string KeyInvalid = nameof(KeyInvalid);
+
     /// <summary>The format of an image was not recognised.</summary>
     public const string ImageNotRecognized = nameof(ImageNotRecognized);
 

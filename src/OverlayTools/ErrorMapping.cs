@@ -45,6 +45,7 @@ internal static class ErrorMapping
         [ErrorIds.SifPrimaryPartitionProtected] = ErrorCategory.PermissionDenied,
         [ErrorIds.SifOverlayExists] = ErrorCategory.ResourceExists,
         [ErrorIds.SifInvalidValue] = ErrorCategory.InvalidArgument,
+        [ErrorIds.KeyInvalid] = ErrorCategory.InvalidData,
         [ErrorIds.ImageNotRecognized] = ErrorCategory.InvalidData,
         [ErrorIds.ArchitectureMismatch] = ErrorCategory.InvalidData,
         [ErrorIds.RuntimeNotFound] = ErrorCategory.NotInstalled,

@@ -72,6 +72,16 @@ public sealed class OverlaySourceTests : IDisposable
     }
 
     [Fact]
+    public void An_overlay_in_a_SIF_image_gets_content_too()
+    {
+        ImageFiles.MakeSif(_directory["c.sif"]);
+        var made = Assert.IsType<OverlayImage>(Assert.Single(_session.Run("New-OverlayImage c.sif -Source source.tar")).BaseObject);
+        Assert.Empty(_session.Errors);
+        Assert.True(made.InodeCount - made.FreeInodeCount > 15);
+        ImageFiles.AssertClean(made.Path, made.Id!.Value);
+    }
+
+    [Fact]
     public void The_measured_size_is_enough_and_clearly_less_is_not()
     {
         File.WriteAllBytes(_directory["source/big"], new byte[90 * MiB]);

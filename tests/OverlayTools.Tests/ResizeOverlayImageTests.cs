@@ -40,6 +40,83 @@ public sealed class ResizeOverlayImageTests : IDisposable
         Assert.Equal(["o.img"], ImageFiles.Names(_directory));
     }
 
+    [Theory]
+    [InlineData("Resize-OverlayImage o.img 20MB", 20)]
+    [InlineData("Resize-OverlayImage o.img -GrowBy 6MB", 70)]
+    [InlineData("Resize-OverlayImage -LiteralPath o.img -GrowBy 6MB", 70)]
+    [InlineData("Resize-OverlayImage o.img 100MB -InodeCount 5000", 100)]
+    [InlineData("Resize-OverlayImage o.img -InodeCount 5000", 64)]
+    [InlineData("Resize-OverlayImage -LiteralPath o.img -InodeCount 5000", 64)]
+    [InlineData("[IO.FileInfo]::new(\"$PWD/o.img\") | Resize-OverlayImage -SizeBytes 20MB", 20)]
+    [InlineData("Get-OverlayImage o.img | Resize-OverlayImage -GrowBy 6MB", 70)]
+    public void An_image_gets_the_size_and_keeps_what_it_holds(string command, long mebibytes)
+    {
+        var identity = Identity("o.img");
+        Assert.Empty(_session.Run(command));
+        Assert.Empty(_session.Errors);
+
+        Assert.Equal(mebibytes * MiB, new FileInfo(_directory["o.img"]).Length);
+        ImageFiles.AssertClean(_directory["o.img"]);
+        Assert.Equal("0755", ImageFiles.Owner(_directory["o.img"], "/upper/data").Mode);
+        Assert.Equal(identity, Identity("o.img"));
+        Assert.Equal(["o.img"], ImageFiles.Names(_directory));
+    }
+
+    [Fact]
+    public void To_the_minimum_and_up_again()
+    {
+        var small = (OverlayImage)Assert.Single(_session.Run("Resize-OverlayImage o.img -ToMinimumSize -PassThru")).BaseObject;
+        Assert.Empty(_session.Errors);
+        Assert.InRange(small.SizeBytes, 4 * MiB, 9 * MiB);
+        Assert.Equal(small.SizeBytes, new FileInfo(_directory["o.img"]).Length);
+        ImageFiles.AssertClean(_directory["o.img"]);
+        _session.Run($"Resize-OverlayImage o.img {small.SizeBytes - 4096}");
+        var error = ErrorAssert.Single(_session, ErrorIds.OverlayBelowMinimumSize, ErrorCategory.LimitsExceeded);
+        Assert.Contains($"{small.SizeBytes} bytes ({ByteSize.Format(small.SizeBytes)})", error.Exception.Message, StringComparison.Ordinal);
+        _session.Run("Resize-OverlayImage o.img 1GB");
+        ImageFiles.AssertClean(_directory["o.img"]);
+    }
+
+    [Fact]
+    public void InodeCount_gives_the_image_so_many_and_keeps_owner_and_mode_of_the_file()
+    {
+        File.SetUnixFileMode(_directory["o.img"], (UnixFileMode)0b110_100_000);
+        var image = (OverlayImage)Assert.Single(_session.Run("Resize-OverlayImage o.img -InodeCount 100000 -PassThru")).BaseObject;
+
+        Assert.Empty(_session.Errors);
+        Assert.InRange(image.InodeCount, 100_000, 101_000);
+        Assert.Equal((UnixFileMode)0b110_100_000, File.GetUnixFileMode(_directory["o.img"]));
+        ImageFiles.AssertClean(_directory["o.img"]);
+    }
+
+    [Fact]
+    public void An_embedded_overlay_is_resized_by_its_id_or_as_the_only_one()
+    {
+        ImageFiles.MakeSif(_directory["a.sif"]);
+        _session.Run("New-OverlayImage a.sif -CreateDirectory /data");
+        Assert.Empty(_session.Errors);
+        var sizes = _session.Run("""
+            (Resize-OverlayImage a.sif 100MB -PassThru).SizeBytes
+            (Resize-OverlayImage a.sif -Id 2 -SizeBytes 30MB -PassThru).SizeBytes
+            (Get-OverlayImage a.sif | Resize-OverlayImage -GrowBy 10MB -PassThru).SizeBytes
+            (Get-SifDescriptor a.sif -Id 2).SizeBytes
+            """);
+        Assert.Empty(_session.Errors);
+        Assert.Equal([100 * MiB, 30 * MiB, 40 * MiB, 40 * MiB], sizes.Select(size => (long)size.BaseObject));
+        _session.Run("Resize-OverlayImage a.sif -Id 1 -SizeBytes 50MB");
+        ErrorAssert.Single(_session, ErrorIds.OverlayNotExt3, ErrorCategory.InvalidData);
+    }
+
+    [Theory]
+    [InlineData("o.img -SizeBytes 1GB -GrowBy 5")]
+    [InlineData("o.img -GrowBy 5 -ToMinimumSize")]
+    [InlineData("o.img -ToMinimumSize -InodeCount 5")]
+    public void Two_goals_at_once_are_refused_by_the_binder(string arguments)
+    {
+        _session.Run($"Resize-OverlayImage {arguments}");
+        Assert.StartsWith("AmbiguousParameterSet", Assert.Single(_session.Errors).FullyQualifiedErrorId, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void PassThru_emits_the_image_as_it_is_now()
     {
@@ -62,9 +139,15 @@ public sealed class ResizeOverlayImageTests : IDisposable
     }
 
     [Theory]
-    [InlineData("o.img 63MB", ErrorIds.OverlayBelowMinimumSize, ErrorCategory.LimitsExceeded)]
+    [InlineData("o.img 1MB", ErrorIds.OverlayBelowMinimumSize, ErrorCategory.LimitsExceeded)]
     [InlineData("o.img 1", ErrorIds.OverlayBelowMinimumSize, ErrorCategory.LimitsExceeded)]
     [InlineData("o.img 100TB", ErrorIds.OverlaySizeTooLarge, ErrorCategory.LimitsExceeded)]
+    [InlineData("o.img -GrowBy 9223372036854775807", ErrorIds.OverlaySizeTooLarge, ErrorCategory.LimitsExceeded)]
+    [InlineData("o.img -InodeCount 100000000", ErrorIds.OptionConflict, ErrorCategory.InvalidArgument)]
+    [InlineData("o.img 3MB -InodeCount 4", ErrorIds.OverlayFull, ErrorCategory.LimitsExceeded)]
+    [InlineData("o.img 1GB -Id 1", ErrorIds.OptionConflict, ErrorCategory.InvalidArgument)]
+    [InlineData("none.img -ToMinimumSize", ErrorIds.OverlayFileNotFound, ErrorCategory.ObjectNotFound)]
+    [InlineData("text -ToMinimumSize", ErrorIds.OverlayNotExt3, ErrorCategory.InvalidData)]
     [InlineData("none.img 1GB", ErrorIds.OverlayFileNotFound, ErrorCategory.ObjectNotFound)]
     [InlineData("text 1GB", ErrorIds.OverlayNotExt3, ErrorCategory.InvalidData)]
     [InlineData("empty 1GB", ErrorIds.OverlayNotExt3, ErrorCategory.InvalidData)]
@@ -198,6 +281,10 @@ public sealed class ResizeOverlayImageTests : IDisposable
         Assert.Empty(_session.Errors);
         Assert.Equal(80 * MiB, new FileInfo(_directory["p.img"]).Length);
     }
+
+    private string Identity(string name) => string.Join(' ', Machine.Run("dumpe2fs", "-h", _directory[name]).Output.Split('\n')
+        .Where(line => line.StartsWith("Filesystem UUID", StringComparison.Ordinal)
+            || line.StartsWith("Directory Hash Seed", StringComparison.Ordinal)));
 
     private string[] Snapshot() =>
         [.. ImageFiles.Names(_directory).Where(name => File.Exists(_directory[name]))

@@ -26,6 +26,25 @@ Describe 'Resize-OverlayImage' {
         debugfs -R 'stat /upper/data' $image 2>$null | Out-String | Should -Match 'Type: directory'
     }
 
+    It 'shrinks to <Size>, and keeps what the image holds' -ForEach @(
+        @{ Size = 32MB; Arguments = @{ SizeBytes = 32MB } }
+        @{ Size = 'the minimum'; Arguments = @{ ToMinimumSize = $true } }
+    ) {
+        if (-not (Get-Command e2fsck, debugfs -ErrorAction Ignore)) { Set-ItResult -Skipped -Because 'it needs e2fsprogs' }
+        $shrunk = Resize-OverlayImage $image @Arguments -PassThru
+        (Get-Item $image).Length | Should -Be $shrunk.SizeBytes
+        $shrunk.SizeBytes | Should -BeLessOrEqual 32MB
+        e2fsck -fn $image 2>&1 | Out-String | Should -Not -Match 'Fix\?'
+        debugfs -R 'stat /upper/data' $image 2>$null | Out-String | Should -Match 'Type: directory'
+    }
+
+    It 'gives an image more inodes' {
+        $more = Resize-OverlayImage $image -InodeCount 50000 -PassThru
+        $more.InodeCount | Should -BeGreaterOrEqual 49000
+        $more.SizeBytes | Should -Be 64MB
+        (Get-ChildItem $folder -Force).Count | Should -Be 1
+    }
+
     It 'emits the image with -PassThru' {
         $grown = Resize-OverlayImage $image 128MB -PassThru
         $grown.Path | Should -Be $image
@@ -40,7 +59,7 @@ Describe 'Resize-OverlayImage' {
     }
 
     It 'refuses <Name> and changes nothing' -ForEach @(
-        @{ Name = 'to shrink'; Size = 32MB; Id = 'OverlayBelowMinimumSize' }
+        @{ Name = 'a size below what it holds'; Size = 1MB; Id = 'OverlayBelowMinimumSize' }
         @{ Name = 'a size beyond the reserve'; Size = 100TB; Id = 'OverlaySizeTooLarge' }
     ) {
         $before = (Get-FileHash $image).Hash

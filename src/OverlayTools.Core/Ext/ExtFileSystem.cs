@@ -121,9 +121,11 @@ public sealed class ExtFileSystem
     /// <summary>Opens the content of a regular file; holes read as zeros.</summary>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFileNotFound"/> when it is no regular file,
     /// <see cref="ErrorIds.OverlayCorrupt"/>.</exception>
-    public Stream OpenFile(uint number)
+    public Stream OpenFile(uint number) => OpenFile(number, ReadInode(number));
+
+    /// <summary>Opens the content of a regular file whose inode was read already.</summary>
+    internal Stream OpenFile(uint number, ExtInode inode)
     {
-        var inode = ReadInode(number);
         if (inode.FileType != ExtFileType.RegularFile)
             throw new EngineException(ErrorIds.OverlayFileNotFound, $"Inode {number} is not a regular file.", null);
         if (InlineData.IsIn(this, inode))

@@ -37,17 +37,8 @@ public static class ExtResizer
         IProgress<EngineProgress>? progress = null, CancellationToken cancellation = default)
     {
         cancellation.ThrowIfCancellationRequested();
-        var fileSystem = ExtFileSystem.Open(window);
-        var old = fileSystem.Geometry;
-        RequireChangeable(fileSystem.Superblock);
-        var journal = JournalTransaction.Open(fileSystem);
-        if (newSizeBytes < old.SizeBytes)
-            throw new EngineException(ErrorIds.OverlayBelowMinimumSize,
-                $"The file system has {old.SizeBytes} bytes and cannot be made smaller.",
-                $"Ask for more than {old.SizeBytes} bytes.");
-        var grown = old.GrowTo(newSizeBytes);
-        var plan = GrowthPlan.Make(fileSystem, grown);
-        var deferred = RequireFits(journal, plan);
+        var (old, plan, journal, deferred) = Prepare(window, newSizeBytes);
+        var grown = plan.Grown;
 
         var oldLength = window.Length;
         try
@@ -72,6 +63,10 @@ public static class ExtResizer
         return new ExtGrowth(old.SizeBytes, grown.SizeBytes);
     }
 
+    /// <summary>Refuses what <see cref="Grow"/> would refuse; nothing is written.</summary>
+    /// <exception cref="EngineException">As <see cref="Grow"/>.</exception>
+    internal static void RequireGrowable(Window window, long newSizeBytes) => Prepare(window, newSizeBytes);
+
     /// <summary>The most bytes that <see cref="Grow"/> can give this file system.</summary>
     /// <exception cref="EngineException">As <see cref="ExtFileSystem.Open"/>.</exception>
     public static long LargestSize(Window window)
@@ -84,12 +79,34 @@ public static class ExtResizer
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayCorrupt"/>,
     /// <see cref="ErrorIds.OverlayDirtyJournal"/> or
     /// <see cref="ErrorIds.OverlayFeatureUnsupported"/>.</exception>
+    private static (ExtGeometry Old, GrowthPlan Plan, JournalTransaction Journal, SortedDictionary<uint, byte[]> Deferred)
+        Prepare(Window window, long newSizeBytes)
+    {
+        var fileSystem = ExtFileSystem.Open(window);
+        var old = fileSystem.Geometry;
+        RequireChangeable(fileSystem.Superblock);
+        var journal = JournalTransaction.Open(fileSystem);
+        if (newSizeBytes < old.SizeBytes)
+            throw new EngineException(ErrorIds.OverlayBelowMinimumSize,
+                $"The file system has {old.SizeBytes} bytes and cannot grow to {newSizeBytes}.",
+                $"Ask for more than {old.SizeBytes} bytes.");
+        var plan = GrowthPlan.Make(fileSystem, old.GrowTo(newSizeBytes));
+        return (old, plan, journal, RequireFits(journal, plan));
+    }
+
     internal static void RequireChangeable(ExtSuperblock superblock)
     {
         if (superblock.HasErrors)
             throw ExtCorrupt.Because($"it recorded {Math.Max(1, superblock.ErrorCount)} error(s).");
         if (superblock.NeedsRecovery || !superblock.IsValid)
             throw JournalTransaction.DirtyJournal();
+        RequireFeatures(superblock);
+    }
+
+    /// <summary>Whether a file system has only features that we can change it with.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFeatureUnsupported"/>.</exception>
+    internal static void RequireFeatures(ExtSuperblock superblock)
+    {
         var compat = superblock.FeatureCompat & ~ChangeableCompat;
         var incompat = superblock.FeatureIncompat & ~ExtFeatures.IncompatFileType;
         var roCompat = superblock.FeatureRoCompat & ~ChangeableRoCompat;

@@ -73,7 +73,9 @@ public static class ExtShrinker
             throw Unsupported("it has a list of bad blocks");
     }
 
-    private static void RequireSound(Window window, IProgress<EngineProgress>? progress, CancellationToken cancellation)
+    /// <summary>Refuses a file system that contradicts itself.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayCorrupt"/>.</exception>
+    internal static void RequireSound(Window window, IProgress<EngineProgress>? progress, CancellationToken cancellation)
     {
         var check = ExtChecker.Check(window, progress, cancellation);
         if (!check.IsSound)

@@ -8,6 +8,7 @@ public readonly record struct ExtSizing(long Blocks, long Inodes)
     private const long MiB = 1 << 20;
 
     private const int LargestBlock = 4096;
+    private const long LargestWithSmallBlocks = 511 * MiB;
 
     /// <summary>2^32 blocks of 4 KiB.</summary>
     private const long LargestSize = 16L << 40;
@@ -32,20 +33,22 @@ public readonly record struct ExtSizing(long Blocks, long Inodes)
     /// <param name="spareBytes">Bytes that shall stay free.</param>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlaySizeTooLarge"/>,
     /// <see cref="ErrorIds.OptionConflict"/> for options that no size goes with,
-    /// <see cref="ErrorIds.OverlayFull"/> when so many inodes are asked for that the tree has more, whatever the
-    /// size.</exception>
+    /// <see cref="ErrorIds.OverlayFull"/> when the options have fewer inodes than the tree needs.</exception>
     public static long SizeFor(ExtNode root, ExtFormatOptions options, long spareBytes = 0)
     {
         var tree = ExtTree.Number(root);
+        // A larger image has a few more, since each group has some; but not one of such a size was meant.
+        if (options.InodeCount is { } inodes && inodes < tree.LastInode)
+            throw new EngineException(ErrorIds.OverlayFull,
+                $"The content needs {tree.LastInode} inodes; {inodes} were asked for.", "Ask for more inodes.");
         var needs = new Dictionary<int, ExtSizing?>();
-        // Double, then halve the step: "it fits" is monotonous but for a few blocks at a group's edge.
-        var low = 2 * MiB;
-        var high = low;
+        var (low, high) = (2 * MiB, LargestWithSmallBlocks);
+        if (Fits(low))
+            return low;
+        // Double, then halve the step: "it fits" is monotonous but for a few blocks at a group's edge. Where blocks get
+        // larger, small files take more: what fits into less may not fit into that.
         while (!Fits(high))
         {
-            if (options.InodeCount is { } inodes && high > LargestSize / 2)
-                throw new EngineException(ErrorIds.OverlayFull,
-                    $"The content needs {tree.LastInode} inodes; {inodes} were asked for.", "Ask for more inodes.");
             low = high;
             high = checked(high * 2);
         }

@@ -22,19 +22,32 @@ public static class SparseCopy
     /// <exception cref="IOException">The file is shorter than the window, or one of them fails.</exception>
     public static void Run(
         SafeFileHandle source, string path, Window target, string activity, IProgress<EngineProgress>? progress,
-        CancellationToken token)
+        CancellationToken token) => Run(source, 0, path, target, activity, progress, token);
+
+    /// <summary>Copies a range of a file into a window.</summary>
+    /// <param name="source">The open file.</param>
+    /// <param name="offset">Where the range starts in it, in bytes.</param>
+    /// <param name="path">Its path, for errors.</param>
+    /// <param name="target">Filled from there; it must read as zeros where the file has holes.</param>
+    /// <param name="activity">What the progress is called.</param>
+    /// <param name="progress">Told of the bytes done, holes included.</param>
+    /// <param name="token">Stops the copy.</param>
+    /// <exception cref="IOException">The file ends before the range does, or one of them fails.</exception>
+    public static void Run(
+        SafeFileHandle source, long offset, string path, Window target, string activity,
+        IProgress<EngineProgress>? progress, CancellationToken token)
     {
-        if (RandomAccess.GetLength(source) < target.Length)
+        if (RandomAccess.GetLength(source) - offset < target.Length)
             throw new EndOfStreamException($"'{path}' is shorter than the {target.Length} bytes to copy.");
 
-        var from = new FileWindow(source, 0, target.Length);
+        var from = new FileWindow(source, offset, target.Length);
         var buffer = new byte[(int)Math.Min(ChunkSize, target.Length)];
         long position = 0;
-        while (position < target.Length && Lseek.NextData(source, position, path) is { } data
-            && data.Start < target.Length)
+        while (position < target.Length && Lseek.NextData(source, offset + position, path) is { } data
+            && data.Start - offset < target.Length)
         {
-            var end = Math.Min(data.End, target.Length);
-            for (position = data.Start; position < end; position += buffer.Length)
+            var end = Math.Min(data.End - offset, target.Length);
+            for (position = data.Start - offset; position < end; position += buffer.Length)
             {
                 token.ThrowIfCancellationRequested();
                 progress?.Report(new EngineProgress(activity, position, target.Length));

@@ -1,40 +1,106 @@
+using Microsoft.Win32.SafeHandles;
 using OverlayTools.Ext;
 using OverlayTools.IO;
 using OverlayTools.Native;
 
 namespace OverlayTools.Overlays;
 
-/// <summary>Changes the size of overlay images in place.</summary>
+/// <summary>Changes the size of overlay images, in a file of their own or in a SIF image.</summary>
 public static class OverlayResizer
 {
-    /// <summary>Grows an image file; a journal that has to be replayed is replayed first.</summary>
-    /// <param name="path">An ext3 image in a file of its own.</param>
-    /// <param name="sizeBytes">The new size in bytes.</param>
-    /// <param name="progress">Told of the groups done.</param>
-    /// <param name="token">Stops the work before the change is made; the image then is what it was.</param>
-    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayInUse"/>, <see cref="ErrorIds.OverlayNotExt3"/>,
-    /// <see cref="ErrorIds.OverlayCorrupt"/>,
-    /// <see cref="ErrorIds.OverlayBelowMinimumSize"/>, <see cref="ErrorIds.OverlaySizeTooLarge"/>.</exception>
-    public static OverlayImage Grow(
-        string path, long sizeBytes, IProgress<EngineProgress>? progress = null, CancellationToken token = default)
+    /// <summary>Resizes an image; a journal that has to be replayed is replayed first.</summary>
+    /// <param name="request">What shall be done.</param>
+    /// <param name="progress">Told of groups, blocks, inodes and bytes.</param>
+    /// <param name="token">Stops the work; the image then has its old size and all its files.</param>
+    /// <returns>The image as it is afterwards.</returns>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFileNotFound"/>, <see cref="ErrorIds.OverlayInUse"/>,
+    /// <see cref="ErrorIds.OverlayNotExt3"/>, <see cref="ErrorIds.OverlayCorrupt"/>,
+    /// <see cref="ErrorIds.OverlayFeatureUnsupported"/>, <see cref="ErrorIds.OverlayDirtyJournal"/>,
+    /// <see cref="ErrorIds.OverlayBelowMinimumSize"/>, <see cref="ErrorIds.OverlaySizeTooLarge"/>,
+    /// <see cref="ErrorIds.OptionConflict"/>; with <see cref="OverlayResizing.InodeCount"/>
+    /// <see cref="ErrorIds.OverlayFull"/>; for a SIF image <see cref="ErrorIds.SifSigned"/>,
+    /// <see cref="ErrorIds.SifCorrupt"/>, <see cref="ErrorIds.SifDescriptorNotFound"/>.</exception>
+    /// <exception cref="OperationCanceledException">The token asked for it.</exception>
+    public static OverlayImage Resize(
+        OverlayResizing request, IProgress<EngineProgress>? progress = null, CancellationToken token = default)
     {
-        if (Directory.Exists(path))
-            throw new EngineException(ErrorIds.OverlayNotExt3, $"'{path}' is a directory.",
-                "Name an overlay image; an overlay that is a directory has the size of its disk.", path);
-        if (!File.Exists(path))
-            throw new EngineException(ErrorIds.OverlayFileNotFound, $"'{path}' does not exist.", "Check the path.", path);
-        if (OverlayCreator.IsSif(path))
-            throw new EngineException(ErrorIds.OverlayNotExt3, $"'{path}' is a SIF image; only an image in a file of its own can be resized.",
-                "Make a larger overlay image in a file of its own, and copy the content inside a container.", path);
+        var path = RealPath(request.Path);
+        using var file = OverlayFile.OpenExisting(path, Open.ReadWrite);
+        var location = Locate(file, path, request.Id);
+        // In a SIF image the whole of it changes. That lock overlaps the range that Apptainer locks for a partition.
+        var locked = RangeLock.Acquire(file, path, exclusive: true, 0, 0);
+        location = Locate(file, path, request.Id);
+        var window = location.Open(file);
+        ExtRecovery.Run(window, progress, token);
 
-        using var file = Open.File(path, Open.ReadWrite | Open.NonBlock);
-        if (Statx.Of(file, path).FileType != Statx.RegularFile)
-            throw new EngineException(ErrorIds.OverlayNotExt3, $"'{path}' is not a regular file.",
-                "Name an overlay image.", path);
-        RangeLock.Acquire(file, path, exclusive: true, 0, 0);
-        var window = new FileWindow(file);
-        JournalReplay.Find(window, token)?.Apply(progress, token);
-        ExtResizer.Grow(window, sizeBytes, progress, token);
-        return OverlayReader.Describe(file, path, id: null, 0, window.Length);
+        var sizes = SizesOf(request, location, window, token);
+        ResizableImage image = location.Id is { } id
+            ? new EmbeddedImage(file, path, id)
+            : new ImageFile(file, path, locked);
+        if (request.InodeCount is { } inodes)
+            return image.Rebuild(OverlayRebuild.Prepare(window, inodes, progress, token), sizes.NewSizeBytes, progress, token);
+        var current = ExtFileSystem.Open(window).Geometry.SizeBytes;
+        if (sizes.NewSizeBytes >= current)
+            image.Grow(sizes.NewSizeBytes, progress, token);
+        else
+            image.Shrink(sizes.NewSizeBytes, progress, token);
+        return image.Describe(token);
     }
+
+    /// <summary>Grows or shrinks an image file.</summary>
+    /// <inheritdoc cref="Resize(OverlayResizing, IProgress{EngineProgress}, CancellationToken)"/>
+    public static OverlayImage Resize(
+        string path, long sizeBytes, IProgress<EngineProgress>? progress = null, CancellationToken token = default) =>
+        Resize(new OverlayResizing { Path = path, SizeBytes = sizeBytes }, progress, token);
+
+    /// <summary>The sizes that a resizing leads from and to; the image is only read, without a lock.</summary>
+    /// <exception cref="EngineException">Where not even that can be said.</exception>
+    public static OverlaySizes Preview(OverlayResizing request, CancellationToken token = default)
+    {
+        using var file = OverlayFile.OpenExisting(request.Path, Open.ReadOnly);
+        var location = Locate(file, request.Path, request.Id);
+        return SizesOf(request, location, location.Open(file), token);
+    }
+
+    /// <summary>The fewest bytes that an image can be shrunk to; it is only read, without a lock.</summary>
+    /// <param name="path">An image file, or a SIF image.</param>
+    /// <param name="id">The partition of a SIF image; null for the only ext3 one.</param>
+    /// <param name="token">Stops the work.</param>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFileNotFound"/>, <see cref="ErrorIds.OverlayNotExt3"/>,
+    /// <see cref="ErrorIds.OverlayCorrupt"/>, <see cref="ErrorIds.OverlayFeatureUnsupported"/>,
+    /// <see cref="ErrorIds.OptionConflict"/>, and what reading a SIF image raises.</exception>
+    public static long MinimumSize(string path, uint? id = null, CancellationToken token = default)
+    {
+        using var file = OverlayFile.OpenExisting(path, Open.ReadOnly);
+        return ExtShrinker.MinimumSize(Locate(file, path, id).Open(file), token);
+    }
+
+    private static OverlaySizes SizesOf(
+        OverlayResizing request, OverlayLocation location, Window window, CancellationToken token)
+    {
+        if (request.GrowBy is { } more)
+        {
+            return more <= long.MaxValue - location.Length
+                ? new OverlaySizes(location.Length, location.Length + more)
+                : throw new EngineException(ErrorIds.OverlaySizeTooLarge, $"{location.Length} and {more} bytes are too many.",
+                    "Grow by less.", request.Path);
+        }
+
+        var size = request.ToMinimumSize ? ExtShrinker.MinimumSize(window, token) : request.SizeBytes ?? location.Length;
+        return new OverlaySizes(location.Length, size);
+    }
+
+    private static OverlayLocation Locate(SafeFileHandle file, string path, uint? id)
+    {
+        var locations = OverlayLocation.Find(file, path, id);
+        return locations.Count == 1
+            ? locations[0]
+            : throw new EngineException(ErrorIds.OptionConflict,
+                $"'{path}' has {locations.Count} ext3 partitions: objects {string.Join(", ", locations.Select(one => one.Id))}.",
+                "Say with -Id which one is meant.", path);
+    }
+
+    // What is swapped in has to take the file's place, not that of a link to it.
+    private static string RealPath(string path) =>
+        File.Exists(path) ? new FileInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path) : path;
 }

@@ -161,10 +161,9 @@ public sealed class NewOverlayImageCommand : OverlayToolsCommand
 
     private void WarnOfFullDisk(OverlayImage image)
     {
-        var promise = DiskPromise.Of(image.Path, image.AllocatedBytes);
-        if (promise.IsBroken)
-            WriteWarning($"'{image.Path}' may come to take {ByteSize.Format(promise.PromisedBytes)} more, and its disk has "
-                + $"{ByteSize.Format(promise.AvailableBytes)} left. When that is used up, what a container writes is lost: "
+        if (image.OvercommittedBytes is > 0)
+            WriteWarning($"'{image.Path}' may come to take {ByteSize.Format(image.PromisedBytes)} more, and its disk has "
+                + $"{ByteSize.Format(image.DiskFreeBytes ?? 0)} left. When that is used up, what a container writes is lost: "
                 + "free space in time, or make a smaller image.");
     }
 }

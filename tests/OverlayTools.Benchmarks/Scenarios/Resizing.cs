@@ -29,7 +29,7 @@ internal static class Resizing
 
         MakeHoles(place);
         yield return new Scenario(
-            "Resize-OverlayImage -ToMinimumSize, 350 MB in 2 GiB, half of it to be moved, synced",
+            "Resize-OverlayImage -ToMinimumSize, 30,000 files and one of 200 MB in 2 GiB with gaps, synced",
             "e2fsck -f -p && resize2fs -M && sync",
             () => Peer.RunShell(place.Folder,
                 "e2fsck -f -p resized-peer.img && resize2fs -M resized-peer.img && sync resized-peer.img"),
@@ -47,7 +47,7 @@ internal static class Resizing
         Peer.Run(place.Folder, Peer.Find("mke2fs")!, "-q", "-t", "ext3", "-F", "-d", place.Tree, "holes.img", "2G");
         var commands = Enumerable.Range(0, 200).SelectMany(
             directory => Enumerable.Range(0, 100).Select(file => $"rm /upper/lib{directory / 20}/package{directory}/module_{file}.py"));
-        File.WriteAllLines(Path.Combine(place.Folder, "holes"), commands.Prepend("rm /upper/large.bin"));
+        File.WriteAllLines(Path.Combine(place.Folder, "holes"), commands);
         Peer.Run(place.Folder, Peer.Find("debugfs")!, "-w", "-f", "holes", "holes.img");
         Peer.RunShell(place.Folder, "e2fsck -f -p holes.img || test $? -eq 1");
     }

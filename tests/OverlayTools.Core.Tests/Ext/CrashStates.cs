@@ -80,7 +80,7 @@ internal sealed record CrashStates(string Description, IReadOnlyList<RecordingWi
         Ext3Image.Run("debugfs", "-R", $"rdump {below} {target}", path);
         var content = string.Join('\n', Directory.GetFiles(target, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)
             .Select(file => string.Create(CultureInfo.InvariantCulture,
-                $"{file[target.Length..]} {Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(file)))}")));
+                $"{file[target.Length..]} {new FileInfo(file).LinkTarget ?? Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(file)))}")));
         Directory.Delete(target, recursive: true);
         return content;
     }

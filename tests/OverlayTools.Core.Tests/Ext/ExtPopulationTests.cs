@@ -59,6 +59,46 @@ public sealed class ExtPopulationTests
             KernelView.Of(point, allTimes: false), @" \d{10}\.\d+( |\r?\n)", "$1");
     }
 
+    [Fact]
+    public void What_needs_blocks_of_four_KiB_gets_an_image_that_has_them()
+    {
+        var link = ExtNode.Directory(0x1ED, 0, 0);
+        link.Add("link", ExtNode.SymbolicLink(new string('l', 3000), 0, 0));
+        var attribute = ExtNode.Directory(0x1ED, 0, 0);
+        attribute.Add("file", ExtNode.File(ExtContent.Empty, 0x1A4, 0, 0, null, new Dictionary<string, byte[]> { ["user.large"] = new byte[3000] }));
+        var large = ExtNode.Directory(0x1ED, 0, 0);
+        // More than triple indirect blocks of 1 KiB reach; all but its end is a hole.
+        const long length = 100L << 30;
+        large.Add("file", ExtNode.File(new ExtContent(length, () => new PatternStream(length), [(length - 10, length)]), 0x1A4, 0, 0));
+        using var directory = new TemporaryDirectory();
+        foreach (var root in new[] { link, attribute, large })
+        {
+            var size = ExtSizing.SizeFor(root);
+            Assert.Equal(512 * MiB, size);
+            Ext3Image.Made(directory, size, root).AssertClean();
+            var error = Assert.Throws<EngineException>(() => Ext3Image.Made(directory, 64 * MiB, root));
+            Assert.Contains(error.ErrorId, (string[])[ErrorIds.OverlayFull, ErrorIds.OverlaySizeTooLarge]);
+            Assert.Throws<EngineException>(() => ExtSizing.SizeFor(root, new ExtFormatOptions { BlockSize = 1024 }));
+        }
+
+        var many = ExtNode.Directory(0x1ED, 0, 0);
+        for (var i = 0; i < 5000; i++)
+            many.Add($"f{i}", ExtNode.File(ExtContent.Empty, 0x1A4, 0, 0));
+        Assert.Equal(ErrorIds.OverlayFull, Assert.Throws<EngineException>(() => ExtSizing.SizeFor(many, new ExtFormatOptions { InodeCount = 1000 })).ErrorId);
+        var enough = ExtSizing.SizeFor(many, new ExtFormatOptions { InodeCount = 20_000 });
+        Ext3Image.Made(directory, enough, many, new ExtFormatOptions { InodeCount = 20_000 }).AssertClean();
+    }
+
+    [Fact]
+    public void What_fits_into_blocks_of_one_KiB_is_not_measured_in_larger_ones()
+    {
+        var root = ExtNode.Directory(0x1ED, 0, 0);
+        for (var i = 0; i < 80_000; i++)
+            root.Add($"f{i}", ExtNode.File(new ExtContent(5000, () => new PatternStream(5000)), 0x1A4, 0, 0));
+        Assert.InRange(ExtSizing.SizeFor(root), 400 * MiB, 511 * MiB);
+        Assert.InRange(ExtSizing.SizeFor(root, 300 * MiB), 900 * MiB, 1500 * MiB);
+    }
+
     private static string Digest(TemporaryDirectory directory, ExtNode root)
     {
         var image = Ext3Image.Made(directory, 64 * MiB, root, s_options);

@@ -89,7 +89,7 @@ public sealed class OverlayRepairTests
         using var directory = new TemporaryDirectory();
         var image = Ext3Image.MadeByMke2fs(directory, 24 * MiB);
         DirtyImages.ByTheKernel(image, 2, new Random(2));
-        OverlayResizer.Grow(image.Path, 40 * MiB, null, TestContext.Current.CancellationToken);
+        OverlayResizer.Resize(image.Path, 40 * MiB, null, TestContext.Current.CancellationToken);
         image.AssertClean();
         Assert.Equal(40 * MiB / 1024, image.Field("Block count"));
     }

@@ -41,7 +41,7 @@ internal sealed class BlockMover(ShrinkState state, IProgress<EngineProgress>? p
             if (inode.AttributeBlock >= _end)
                 MoveAttributes(block, at + AttributeBlockAt);
             if (HasBlocks(inode))
-                MoveAll(block, at + PointersAt);
+                MoveAll(inode, block, at + PointersAt);
         }
 
         state.Commit();
@@ -77,11 +77,16 @@ internal sealed class BlockMover(ShrinkState state, IProgress<EngineProgress>? p
         return count;
     }
 
-    private void MoveAll(uint holder, int at)
+    private void MoveAll(ExtInode inode, uint holder, int at)
     {
-        MoveContent(holder, at, ExtInode.DirectCount);
+        if (Enumerable.Range(0, ExtInode.DirectCount).Any(slot => inode.Pointer(slot) >= _end))
+            MoveContent(holder, at, ExtInode.DirectCount);
         for (var depth = 1; depth <= 3; depth++)
-            MoveIndirect(holder, at + (ExtInode.DirectCount + depth - 1) * sizeof(uint), depth);
+        {
+            var slot = ExtInode.DirectCount + depth - 1;
+            if (inode.Pointer(slot) != 0)
+                MoveIndirect(holder, at + slot * sizeof(uint), depth);
+        }
     }
 
     private void MoveIndirect(uint holder, int at, int depth)

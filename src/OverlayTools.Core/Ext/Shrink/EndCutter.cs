@@ -64,6 +64,7 @@ internal sealed class EndCutter(ShrinkState state)
         superblock.WriteTime = (uint)DateTimeOffset.UtcNow.ToUnixTimeSeconds();
         state.Window.Write(ExtSuperblock.Size, superblock.Raw);
         state.Window.Flush();
+        state.ForgetJournal();
     }
 
     private uint OverheadLost()

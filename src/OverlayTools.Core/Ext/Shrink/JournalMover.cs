@@ -34,11 +34,13 @@ internal sealed class JournalMover(ShrinkState state, IProgress<EngineProgress>?
         state.Commit();
 
         CopyContent(old, moved);
+        state.FinishCopy();
         // Pointers and counts are in the first 128 bytes of the inode, which no sector boundary cuts.
         var (block, at) = state.PlaceOfInode(ExtInode.Journal);
         state.Window.Flush();
         state.Window.Write(state.Old.OffsetOf(block) + at, inode.Raw[..ExtInode.OldSize]);
         state.Window.Flush();
+        state.ForgetJournal();
 
         foreach (var (first, count) in Runs(moving))
             state.Free(first, count);

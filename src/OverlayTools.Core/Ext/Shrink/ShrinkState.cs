@@ -15,16 +15,18 @@ internal sealed class ShrinkState
     private readonly SortedDictionary<uint, byte[]> _changed = [];
     private readonly Dictionary<uint, byte[]> _fresh = [];
     private readonly HashSet<uint> _changedDescriptors = [];
-    private readonly byte[] _buffer;
+    private readonly byte[] _buffer = new byte[CopyBytes];
     private readonly int _capacity;
     private readonly int _limit;
+    private JournalTransaction? _journal;
+    private (uint From, uint To, uint Count) _copy;
     private uint _next;
 
     /// <param name="fileSystem">A sound file system with an empty journal.</param>
     /// <param name="target">The geometry that it shall have.</param>
     public ShrinkState(ExtFileSystem fileSystem, ExtGeometry target)
     {
-        Window = fileSystem.Window;
+        Window = new GatheringWindow(fileSystem.Window);
         Old = fileSystem.Geometry;
         Target = target;
         Superblock = new ExtSuperblock(fileSystem.Superblock.Raw);
@@ -33,7 +35,6 @@ internal sealed class ShrinkState
         (Superblock.FreeBlocksCount, Superblock.FreeInodesCount) = CountFree(Old.GroupCount);
         _capacity = JournalTransaction.Open(fileSystem).Capacity;
         _limit = Math.Min(_capacity, MostStagedBytes / Old.BlockSize);
-        _buffer = new byte[CopyBytes];
         _next = Old.FirstDataBlock;
     }
 
@@ -197,10 +198,25 @@ internal sealed class ShrinkState
     /// <summary>Gives an inode back.</summary>
     public void FreeInode(uint number, bool isDirectory) => MarkInode(number, isDirectory, used: false);
 
-    /// <summary>Copies blocks. Where zeros come onto zeros nothing is written, so that a sparse file stays
-    /// sparse.</summary>
+    /// <summary>Copies blocks, at the latest with the transaction. Where zeros come onto zeros nothing is written, so
+    /// that a sparse file stays sparse.</summary>
     public void Copy(uint from, uint to, uint count)
     {
+        // Small files often lie one behind the other, here and there.
+        if (from != _copy.From + _copy.Count || to != _copy.To + _copy.Count)
+        {
+            FinishCopy();
+            _copy = (from, to, 0);
+        }
+
+        _copy.Count += count;
+    }
+
+    /// <summary>Copies what is left to be copied.</summary>
+    public void FinishCopy()
+    {
+        var (from, to, count) = _copy;
+        _copy = default;
         for (var done = 0u; done < count;)
         {
             var blocks = Math.Min(count - done, (uint)(CopyBytes / BlockSize));
@@ -231,6 +247,7 @@ internal sealed class ShrinkState
     /// <summary>Makes all that was staged durable, at once.</summary>
     public void Commit()
     {
+        FinishCopy();
         if (_changed.Count + _fresh.Count + _changedDescriptors.Count == 0)
             return;
         foreach (var (block, content) in _fresh)
@@ -243,11 +260,15 @@ internal sealed class ShrinkState
         Superblock.Raw.CopyTo(first.AsSpan((int)(ExtSuperblock.Size - Old.OffsetOf(Old.FirstDataBlock))));
         transaction[Old.FirstDataBlock] = first;
         // What is fresh, and copied, reaches the disk with the log, before the log counts.
-        JournalTransaction.Open(Reopen()).Commit(transaction);
+        _journal ??= JournalTransaction.Open(Reopen());
+        _journal.Commit(transaction);
         _changed.Clear();
         _fresh.Clear();
         _changedDescriptors.Clear();
     }
+
+    /// <summary>Has journal and superblock looked at anew before the next transaction.</summary>
+    public void ForgetJournal() => _journal = null;
 
     /// <summary>The inodes in use in these groups, in their order. Changes of others than the present one, made
     /// meanwhile, are seen late.</summary>
