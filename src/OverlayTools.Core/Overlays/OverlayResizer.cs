@@ -3,7 +3,6 @@ using OverlayTools.Ext;
 using OverlayTools.Ext.Shrink;
 using OverlayTools.IO;
 using OverlayTools.Native;
-using OverlayTools.Sif;
 
 namespace OverlayTools.Overlays;
 
@@ -30,18 +29,8 @@ public static class OverlayResizer
         using var file = OverlayFile.OpenExisting(path, Open.ReadWrite);
         _ = Locate(file, path, request.Id);
         // In a SIF image the whole of it changes. That lock overlaps the range that Apptainer locks for a partition.
-        var locked = RangeLock.Acquire(file, path, exclusive: true, 0, 0);
-        try
-        {
-            // A mount takes no lock.
-            SifEditor.RefuseUsed(file, path);
-            return Resize(file, path, locked, request, progress, token);
-        }
-        finally
-        {
-            // Not left to the closing of the file: a process that is being started just now has a copy of it.
-            FileLock.Release(file, 0, 0);
-        }
+        using var use = ExclusiveUse.Take(file, path);
+        return Resize(file, path, use.IsLocked, request, progress, token);
     }
 
     /// <summary>Grows or shrinks an image file.</summary>
