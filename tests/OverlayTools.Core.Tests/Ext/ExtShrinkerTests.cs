@@ -42,6 +42,11 @@ public sealed class ExtShrinkerTests(ITestOutputHelper output)
             Assert.Equal(identity, Identity(image));
         }
 
+        var digests = Digests(image.Mounted);
+        Assert.Contains("/d9/hard369", digests, StringComparison.Ordinal);
+        if (Machine.FindTool("fuse2fs") is not null)
+            Assert.Equal(digests, Digests(image.FuseMounted));
+
         if (options.Contains("^resize_inode") || options.Contains("^sparse_super,^resize_inode"))
             return;
         image.Grow(mebibytes * MiB * 2);
@@ -186,11 +191,20 @@ public sealed class ExtShrinkerTests(ITestOutputHelper output)
 
             for (var i = 0; i < 30; i++)
                 Ext3Image.Run("ln", $"{point}/upper/d{i}/f1", $"{point}/upper/d{(i + 7) % 30}/link{i}");
+            Ext3Image.Run("sh", "-c", $"cd '{point}'/upper && for i in $(seq 400); do ln d9/f5 d$((i % 30))/hard$i; done");
             for (var i = 0; i < 40; i++)
                 File.Delete($"{point}/fill{i}");
             Ext3Image.Run("sh", "-c", $"rm -rf '{point}'/upper/d*/f3 '{point}'/upper/many/*number\\ *7,*");
         });
         return image;
+    }
+
+    private static string Digests(Action<string, Action<string>> mounted)
+    {
+        var digests = "";
+        mounted("ro", point => digests = Ext3Image.Run(
+            "sh", "-c", "cd \"$0\" && find upper/d* -type f | LC_ALL=C sort | xargs -d '\\n' sha256sum", point));
+        return digests;
     }
 
     private static string Describe(Ext3Image image)
