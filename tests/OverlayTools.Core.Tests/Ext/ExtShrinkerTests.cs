@@ -132,6 +132,27 @@ public sealed class ExtShrinkerTests(ITestOutputHelper output)
         Assert.Equal(content, Describe(image));
     }
 
+    [Fact]
+    public void A_directory_with_more_directories_than_the_journal_holds_blocks_is_refused_and_all_is_kept()
+    {
+        Machine.NeedRoot();
+        using var directory = new TemporaryDirectory();
+        var image = Ext3Image.MadeByMke2fs(directory, 48 * MiB, "-J", "size=1");
+        image.Mounted("rw", point => Ext3Image.Run("sh", "-c", """
+            cd "$0" && mkdir -p upper && mkdir $(seq 40)
+            # The kernel spreads directories at the root: one comes to lie last.
+            last=$(stat -c '%i %n' [0-9]* | sort -n | tail -1 | cut -d' ' -f2)
+            cd $last && mkdir $(seq -f sub%g 1100)
+            """, point));
+        var content = Describe(image);
+        var error = Assert.Throws<EngineException>(() => image.Shrink(image.MinimumSize()));
+
+        Assert.Equal(ErrorIds.OverlayFeatureUnsupported, error.ErrorId);
+        image.AssertClean();
+        Assert.Equal(48 * 1024, image.Field("Block count"));
+        Assert.Equal(content, Describe(image));
+    }
+
     private static EngineException AssertRefused(Ext3Image image, long size, string errorId)
     {
         var before = File.ReadAllBytes(image.Path);
