@@ -8,6 +8,9 @@ namespace OverlayTools.Sif;
 /// after.</summary>
 public static partial class SifEditor
 {
+    private const int MostTries = 5;
+    private const int MillisecondsBetweenTries = 30;
+
     /// <summary>Adds an object behind the last one.</summary>
     /// <param name="path">The image. It is locked exclusively, as a whole.</param>
     /// <param name="added">The object.</param>
@@ -73,10 +76,20 @@ public static partial class SifEditor
     /// writes.</summary>
     internal static void RefuseUsed(SafeFileHandle file, string path)
     {
-        var users = ImageUsers.Look().Of(file, 0, 0).Where(user => user.Kind != ImageUseKind.Flock).ToList();
+        // A process that is being started just now, by another thread of this one, has all our files for a moment.
+        var users = Users();
+        for (var tries = 0; users.Count > 0 && tries < MostTries; tries++)
+        {
+            Thread.Sleep(MillisecondsBetweenTries);
+            users = Users();
+        }
+
         if (users.Count > 0)
             throw new EngineException(ErrorIds.OverlayInUse,
                 $"'{path}' cannot be changed: it is in use by {string.Join(", ", users)}.", "Wait until it has ended.", path);
+
+        List<ImageUser> Users() =>
+            [.. ImageUsers.Look().Of(file, 0, 0).Where(user => user.Kind != ImageUseKind.Flock)];
     }
 
     private static (T Result, bool Locked) Locked<T>(string path, Func<Window, SafeFileHandle, T> change)
