@@ -13,15 +13,26 @@
         'bin/Overlays.Format.ps1xml'
     )
     CmdletsToExport = @(
+        'Add-SifObject'
         'Add-SifPartition'
+        'Add-SifSignature'
+        'Export-SifObject'
         'Get-OverlayImage'
         'Get-SifDescriptor'
+        'Get-SifImage'
+        'Get-SifSignature'
         'Invoke-ContainerWithOverlay'
+        'Measure-OverlaySource'
         'New-OverlayImage'
         'New-SifImage'
+        'Optimize-SifImage'
+        'Remove-SifObject'
         'Repair-OverlayImage'
         'Resize-OverlayImage'
+        'Set-OverlayImage'
+        'Set-SifPrimaryPartition'
         'Test-OverlayImage'
+        'Test-SifImage'
     )
     FunctionsToExport = @()
     VariablesToExport = @()

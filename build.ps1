@@ -113,7 +113,7 @@ function Invoke-Package {
         }
     }
     # Comments on the source, which only a compiler reads.
-    Remove-Item (Join-Path $package bin *.xml) -Exclude *.Format.ps1xml
+    Remove-Item (Join-Path $package bin *.xml), (Join-Path $package bin deps *.xml) -Exclude *.Format.ps1xml
     $null = Test-ModuleManifest (Join-Path $package OverlayTools.psd1)
     Get-Item $package
 }

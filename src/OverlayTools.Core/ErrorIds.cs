@@ -102,11 +102,17 @@ public static class ErrorIds
     /// <summary>The SIF image already has a primary system partition.</summary>
     public const string SifPrimaryPartitionExists = nameof(SifPrimaryPartitionExists);
 
+    /// <summary>The object is the SIF image's root file system, and <c>-Force</c> was not given.</summary>
+    public const string SifPrimaryPartitionProtected = nameof(SifPrimaryPartitionProtected);
+
     /// <summary>The SIF image already has a writable overlay partition in the primary partition's group.</summary>
     public const string SifOverlayExists = nameof(SifOverlayExists);
 
     /// <summary>A value for a descriptor field is out of its range.</summary>
     public const string SifInvalidValue = nameof(SifInvalidValue);
+
+    /// <summary>The file holds no key that can be used for the purpose.</summary>
+    public const string KeyInvalid = nameof(KeyInvalid);
 
     /// <summary>The format of an image was not recognised.</summary>
     public const string ImageNotRecognized = nameof(ImageNotRecognized);
@@ -128,6 +134,15 @@ public static class ErrorIds
 
     /// <summary>The command does not exist in the container.</summary>
     public const string ContainerCommandNotFound = nameof(ContainerCommandNotFound);
+
+    /// <summary>A tar archive contradicts itself or ends too early; the message names the member.</summary>
+    public const string TarCorrupt = nameof(TarCorrupt);
+
+    /// <summary>A member of a tar archive leads outside, or through something that is no directory.</summary>
+    public const string TarMemberRefused = nameof(TarMemberRefused);
+
+    /// <summary>A tar archive, or a member of it, is of a form that is not read.</summary>
+    public const string TarUnsupported = nameof(TarUnsupported);
 
     /// <summary>The disk is full.</summary>
     public const string DiskFull = nameof(DiskFull);

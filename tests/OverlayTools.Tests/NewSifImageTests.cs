@@ -128,7 +128,7 @@ public sealed class NewSifImageTests : IDisposable
 
     [Theory]
     [InlineData("New-SifImage a.sif nowhere", ErrorIds.OverlayFileNotFound, ErrorCategory.ObjectNotFound)]
-    [InlineData("New-SifImage a.sif my.def", ErrorIds.OverlayFileNotFound, ErrorCategory.ObjectNotFound)]
+    [InlineData("New-SifImage a.sif my.def", ErrorIds.ImageNotRecognized, ErrorCategory.InvalidData)]
     [InlineData("New-SifImage no/a.sif root", ErrorIds.OverlayFileNotFound, ErrorCategory.ObjectNotFound)]
     [InlineData("New-SifImage no/a.sif root -FileSystem Ext3", ErrorIds.OverlayFileNotFound, ErrorCategory.ObjectNotFound)]
     [InlineData("New-SifImage Variable:x root", ErrorIds.PathNotFileSystem, ErrorCategory.InvalidArgument)]

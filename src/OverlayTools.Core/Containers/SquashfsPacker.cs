@@ -1,28 +1,55 @@
 using System.Diagnostics;
+using OverlayTools.Ext;
 using OverlayTools.Native;
+using OverlayTools.Tar;
 
 namespace OverlayTools.Containers;
 
-/// <summary>Packs a directory with mksquashfs.</summary>
-internal static class SquashfsPacker
+/// <summary>Packs a root file system with mksquashfs.</summary>
+/// <param name="program">mksquashfs.</param>
+/// <param name="build">What is packed.</param>
+/// <param name="target">An existing, empty file.</param>
+/// <param name="progress">Told of the bytes packed so far.</param>
+/// <param name="token">Ends the program.</param>
+internal sealed class SquashfsPacker(
+    string program, SifBuild build, string target, IProgress<EngineProgress>? progress, CancellationToken token)
 {
     private const int PollMilliseconds = 100;
+    private const int PipeBufferSize = 1 << 17;
     private const string Activity = "Packing root file system";
 
-    /// <summary>Packs the source into an existing, empty file.</summary>
-    /// <param name="program">mksquashfs.</param>
-    /// <param name="build">What is packed.</param>
-    /// <param name="target">The file.</param>
+    /// <summary>Packs the source, a directory.</summary>
     /// <param name="scratch">An empty directory for files that go into the image.</param>
-    /// <param name="progress">Told of the bytes packed so far.</param>
-    /// <param name="token">Ends the program.</param>
     /// <returns>What mksquashfs complained about, for example files that it could not read.</returns>
     /// <exception cref="EngineException"><see cref="ErrorIds.HelperFailed"/> with what it printed.</exception>
-    public static IReadOnlyList<string> Pack(
-        string program, SifBuild build, string target, string scratch, IProgress<EngineProgress>? progress, CancellationToken token)
+    public IReadOnlyList<string> PackDirectory(string scratch) => Run(DirectoryArguments(scratch), null);
+
+    /// <summary>Packs a tree, which mksquashfs reads as a tar archive.</summary>
+    /// <returns>What mksquashfs complained about.</returns>
+    /// <exception cref="EngineException"><see cref="ErrorIds.HelperFailed"/> with what it printed.</exception>
+    public IReadOnlyList<string> PackTree(ExtNode root)
     {
-        var start = new ProcessStartInfo(program) { RedirectStandardError = true, RedirectStandardOutput = true };
-        foreach (var argument in Arguments(build, target, scratch))
+        List<string> arguments = ["-", target, "-tar", .. CommonArguments()];
+        // The archive has no member for the root: old versions would not take it.
+        arguments.AddRange(["-root-mode", Convert.ToString(root.Permissions, 8), "-root-uid", $"{root.UserId}", "-root-gid",
+            $"{root.GroupId}"]);
+        if (build.Deterministic)
+            arguments.AddRange(["-root-time", $"{Math.Max(0, root.Modified?.Seconds ?? 0)}"]);
+        return Run(arguments, input =>
+        {
+            var buffered = new BufferedStream(input, PipeBufferSize);
+            new TarTreeWriter(buffered, token).Write(root);
+            buffered.Flush();
+        });
+    }
+
+    private IReadOnlyList<string> Run(List<string> arguments, Action<Stream>? feed)
+    {
+        var start = new ProcessStartInfo(program)
+        {
+            RedirectStandardError = true, RedirectStandardOutput = true, RedirectStandardInput = feed is not null,
+        };
+        foreach (var argument in arguments)
             start.ArgumentList.Add(argument);
         using var process = Process.Start(start)
             ?? throw new EngineException(ErrorIds.HelperFailed, $"{program} could not be started.");
@@ -30,6 +57,7 @@ internal static class SquashfsPacker
         var output = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
         try
         {
+            Feed(process, feed);
             while (!process.WaitForExit(PollMilliseconds))
             {
                 token.ThrowIfCancellationRequested();
@@ -51,23 +79,46 @@ internal static class SquashfsPacker
             throw new LinuxException("write", Errno.ENOSPC, target);
         if (process.ExitCode != 0)
             throw new EngineException(ErrorIds.HelperFailed, $"mksquashfs failed: {string.Join(' ', complaints)}",
-                "Check that the directory is readable and the disk has room.", build.Source);
+                "Check that the source is readable and the disk has room.", build.Source);
         return [.. complaints.Where(line => !IsAboutExistingDirectory(line))];
     }
 
-    private static List<string> Arguments(SifBuild build, string target, string scratch)
+    private static void Feed(Process process, Action<Stream>? feed)
     {
-        List<string> arguments = [build.Source, target, "-noappend", "-no-progress", "-quiet"];
+        if (feed is null)
+            return;
+        try
+        {
+            feed(process.StandardInput.BaseStream);
+            process.StandardInput.Close();
+        }
+        catch (IOException failure) when (failure is not (EndOfStreamException or LinuxException) && process.WaitForExit(PollMilliseconds))
+        {
+            // It ended before it had read everything, and says why.
+        }
+    }
+
+    private IEnumerable<string> CommonArguments()
+    {
+        string[] arguments = ["-noappend", "-no-progress", "-quiet"];
+        return build.Deterministic ? [.. arguments, "-mkfs-time", "0"] : arguments;
+    }
+
+    private List<string> DirectoryArguments(string scratch)
+    {
+        List<string> arguments = [build.Source!, target, .. CommonArguments()];
         if (build.RootOwned)
             arguments.Add("-all-root");
-        var files = ImageMetadata.Files(build);
+        var files = ImageMetadata.Files(build,
+            name => File.Exists(Path.Combine(build.Source!, ImageMetadata.Directory, name)));
         if (files.Count == 0)
             return arguments;
 
         var pseudo = Path.Combine(scratch, "pseudo");
-        File.WriteAllLines(pseudo, files
-            .Select(file => Definition(file, scratch))
-            .Prepend($"/{ImageMetadata.Directory} d 755 0 0"));
+        var directories = files.Select(file => Path.GetDirectoryName(file.Name)).Where(name => !string.IsNullOrEmpty(name))
+            .Distinct().Select(name => DirectoryLine($"{ImageMetadata.Directory}/{name}"));
+        File.WriteAllLines(pseudo,
+            [DirectoryLine(ImageMetadata.Directory), .. directories, .. files.Select(file => FileLine(file, scratch))]);
         arguments.AddRange(["-pf", pseudo]);
         // What the source has under these names gives way; the option takes all words that follow, so it comes last.
         arguments.Add("-e");
@@ -75,16 +126,21 @@ internal static class SquashfsPacker
         return arguments;
     }
 
+    // With capital letters, a line has a time.
+    private string DirectoryLine(string name) => build.Deterministic ? $"/{name} D 0 755 0 0" : $"/{name} d 755 0 0";
+
     // mksquashfs takes a pseudo file's content from a shell command.
-    private static string Definition((string Name, uint Permissions, byte[] Bytes) file, string scratch)
+    private string FileLine((string Name, uint Permissions, byte[] Bytes) file, string scratch)
     {
-        var path = Path.Combine(scratch, file.Name);
+        var path = Path.Combine(scratch, file.Name.Replace('/', '-'));
         File.WriteAllBytes(path, file.Bytes);
         var quoted = path.Replace("'", "'\\''", StringComparison.Ordinal);
-        return $"/{ImageMetadata.Directory}/{file.Name} f {Convert.ToString(file.Permissions, 8)} 0 0 cat '{quoted}'";
+        return $"/{ImageMetadata.Directory}/{file.Name} {(build.Deterministic ? "F 0" : "f")} "
+            + $"{Convert.ToString(file.Permissions, 8)} 0 0 cat '{quoted}'";
     }
 
     private static bool IsAboutExistingDirectory(string line) =>
-        line.StartsWith($"Pseudo file \"{ImageMetadata.Directory}\" exists", StringComparison.Ordinal)
+        line.StartsWith($"Pseudo file \"{ImageMetadata.Directory}", StringComparison.Ordinal)
+            && line.Contains("exists", StringComparison.Ordinal)
         || line.StartsWith("Ignoring, exclude it", StringComparison.Ordinal);
 }

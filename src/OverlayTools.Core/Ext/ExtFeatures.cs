@@ -40,7 +40,7 @@ public static class ExtFeatures
     private static readonly string?[] CompatNames =
     [
         "dir_prealloc", "imagic_inodes", "has_journal", "ext_attr", "resize_inode", "dir_index", "lazy_bg",
-        "snapshot_bitmap", null, "sparse_super2", "fast_commit", "stable_inodes", "orphan_file",
+        null, "snapshot_bitmap", "sparse_super2", "fast_commit", "stable_inodes", "orphan_file",
     ];
 
     private static readonly string?[] IncompatNames =

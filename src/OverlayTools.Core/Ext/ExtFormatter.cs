@@ -249,10 +249,6 @@ public sealed class ExtFormatter
 
     private void WriteLink(ReadOnlySpan<byte> target, ExtInode inode)
     {
-        if (target.IsEmpty || target.Length >= BlockSize)
-            throw new EngineException(ErrorIds.OverlayFull,
-                $"A symbolic link of {target.Length} bytes does not fit: 1 to {BlockSize - 1} bytes are possible.",
-                "Use a larger image, whose blocks are larger too, or leave the link out.");
         inode.Size = target.Length;
         if (target.Length < ExtInode.PointerBytes)
         {

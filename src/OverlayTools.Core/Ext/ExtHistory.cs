@@ -20,6 +20,8 @@ public sealed record ExtErrorRecord(DateTimeOffset? Time, string Function, uint 
 /// <summary>What a superblock remembers of the life of its file system.</summary>
 public sealed class ExtHistory
 {
+    private const long EndOfYear9999 = 253402300799; // .NET counts no further
+
     private readonly byte[] _raw;
 
     internal ExtHistory(byte[] superblock) => _raw = superblock;
@@ -56,7 +58,7 @@ public sealed class ExtHistory
     private DateTimeOffset? Time(int low, int high)
     {
         var seconds = U32(low) | (long)_raw[high] << 32;
-        return seconds == 0 ? null : DateTimeOffset.FromUnixTimeSeconds(seconds);
+        return seconds is 0 or > EndOfYear9999 ? null : DateTimeOffset.FromUnixTimeSeconds(seconds);
     }
 
     private string Function(int offset) => PrintableText.Show(_raw.AsSpan(offset, 32));

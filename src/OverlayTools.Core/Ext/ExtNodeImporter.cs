@@ -152,6 +152,13 @@ internal sealed class ExtNodeImporter
             "Try again when nothing changes the files.", Describe(path));
     }
 
+    /// <summary>Whether an attribute is the file's own. Whatever else the host's file system shows (system.nfs4_acl,
+    /// btrfs.*) is its own business.</summary>
+    internal static bool IsStored(string name) =>
+        name.StartsWith("user.", StringComparison.Ordinal) || name.StartsWith("trusted.", StringComparison.Ordinal)
+        || name.StartsWith("security.", StringComparison.Ordinal)
+        || name.StartsWith("system.posix_acl_", StringComparison.Ordinal);
+
     private (SafeFileHandle File, Statx.Status Status) OpenAny(byte[] path, int flags)
     {
         try
@@ -179,12 +186,7 @@ internal sealed class ExtNodeImporter
 
     private static Dictionary<string, byte[]>? Attributes(SafeFileHandle directory, byte[] name) =>
         ExtendedAttributes.Read(directory, name)?
-            // Whatever else the host's file system shows (system.nfs4_acl, btrfs.*) is its own business, not the
-            // file's.
-            .Where(pair => pair.Key.StartsWith("user.", StringComparison.Ordinal)
-                || pair.Key.StartsWith("trusted.", StringComparison.Ordinal)
-                || pair.Key.StartsWith("security.", StringComparison.Ordinal)
-                || pair.Key.StartsWith("system.posix_acl_", StringComparison.Ordinal))
+            .Where(pair => IsStored(pair.Key))
             .ToDictionary(pair => pair.Key, pair => pair.Value, StringComparer.Ordinal);
 
     private string Describe(byte[] path) => Path.Join(_path, Encoding.UTF8.GetString(path.AsSpan(path.Length > 1 ? 2 : 1)));

@@ -100,6 +100,13 @@ public static class ExtResizer
             throw ExtCorrupt.Because($"it recorded {Math.Max(1, superblock.ErrorCount)} error(s).");
         if (superblock.NeedsRecovery || !superblock.IsValid)
             throw JournalTransaction.DirtyJournal();
+        RequireFeatures(superblock);
+    }
+
+    /// <summary>Whether a file system has only features that we can change it with.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFeatureUnsupported"/>.</exception>
+    internal static void RequireFeatures(ExtSuperblock superblock)
+    {
         var compat = superblock.FeatureCompat & ~ChangeableCompat;
         var incompat = superblock.FeatureIncompat & ~ExtFeatures.IncompatFileType;
         var roCompat = superblock.FeatureRoCompat & ~ChangeableRoCompat;

@@ -7,6 +7,12 @@ public readonly record struct ExtSizing(long Blocks, long Inodes)
 {
     private const long MiB = 1 << 20;
 
+    private const int LargestBlock = 4096;
+    private const long LargestWithSmallBlocks = 511 * MiB;
+
+    /// <summary>2^32 blocks of 4 KiB.</summary>
+    private const long LargestSize = 16L << 40;
+
     /// <summary>What the tree needs with blocks of this size.</summary>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlaySizeTooLarge"/> for a file that ext3 cannot
     /// hold.</exception>
@@ -17,14 +23,30 @@ public readonly record struct ExtSizing(long Blocks, long Inodes)
     /// <param name="spareBytes">Bytes that shall stay free.</param>
     /// <param name="bytesPerInode">As in <see cref="ExtGeometry.Plan"/>.</param>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlaySizeTooLarge"/>.</exception>
-    public static long SizeFor(ExtNode root, long spareBytes = 0, int? bytesPerInode = null)
+    public static long SizeFor(ExtNode root, long spareBytes = 0, int? bytesPerInode = null) =>
+        SizeFor(root, new ExtFormatOptions { BytesPerInode = bytesPerInode }, spareBytes);
+
+    /// <summary>The least file length, in MiB steps, whose file system, made with these options, holds the
+    /// tree.</summary>
+    /// <param name="root">The tree.</param>
+    /// <param name="options">Those of the file system.</param>
+    /// <param name="spareBytes">Bytes that shall stay free.</param>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlaySizeTooLarge"/>,
+    /// <see cref="ErrorIds.OptionConflict"/> for options that no size goes with,
+    /// <see cref="ErrorIds.OverlayFull"/> when the options have fewer inodes than the tree needs.</exception>
+    public static long SizeFor(ExtNode root, ExtFormatOptions options, long spareBytes = 0)
     {
         var tree = ExtTree.Number(root);
-        var small = Measure(tree, 1024);
-        var large = Measure(tree, 4096);
-        // Double, then halve the step: "it fits" is monotonous but for a few blocks at a group's edge.
-        var low = 2 * MiB;
-        var high = low;
+        // A larger image has a few more, since each group has some; but not one of such a size was meant.
+        if (options.InodeCount is { } inodes && inodes < tree.LastInode)
+            throw new EngineException(ErrorIds.OverlayFull,
+                $"The content needs {tree.LastInode} inodes; {inodes} were asked for.", "Ask for more inodes.");
+        var needs = new Dictionary<int, ExtSizing?>();
+        var (low, high) = (2 * MiB, LargestWithSmallBlocks);
+        if (Fits(low))
+            return low;
+        // Double, then halve the step: "it fits" is monotonous but for a few blocks at a group's edge. Where blocks get
+        // larger, small files take more: what fits into less may not fit into that.
         while (!Fits(high))
         {
             low = high;
@@ -42,11 +64,34 @@ public readonly record struct ExtSizing(long Blocks, long Inodes)
 
         return high;
 
+        // A long link, a large file or large attributes may need larger blocks, which larger images have.
+        ExtSizing? TryMeasure(int blockSize)
+        {
+            try
+            {
+                return Measure(tree, blockSize);
+            }
+            catch (EngineException) when (options.BlockSize is null && blockSize < LargestBlock)
+            {
+                return null;
+            }
+        }
+
         bool Fits(long size)
         {
-            var geometry = ExtGeometry.Plan(size, bytesPerInode);
-            var need = geometry.BlockSize == 1024 ? small : large;
-            return need.FitsInto(geometry, spareBytes / geometry.BlockSize);
+            ExtGeometry geometry;
+            try
+            {
+                geometry = options.PlanGeometry(size);
+            }
+            catch (EngineException error) when (error.ErrorId == ErrorIds.OptionConflict && size < LargestSize / 4)
+            {
+                return false; // so many inodes leave no room there
+            }
+
+            if (!needs.TryGetValue(geometry.BlockSize, out var need))
+                needs[geometry.BlockSize] = need = TryMeasure(geometry.BlockSize);
+            return need?.FitsInto(geometry, spareBytes / geometry.BlockSize) ?? false;
         }
     }
 
@@ -94,6 +139,10 @@ public readonly record struct ExtSizing(long Blocks, long Inodes)
                     DirectoryBlocks.Count(tree.NamesIn(node).Select(name => name.Bytes.Length), blockSize));
                 return count + math.CountIndirect([(0, count)]);
             case ExtFileType.SymbolicLink:
+                if (node.Target.IsEmpty || node.Target.Length >= blockSize)
+                    throw new EngineException(ErrorIds.OverlayFull,
+                        $"A symbolic link of {node.Target.Length} bytes does not fit: 1 to {blockSize - 1} bytes are possible.",
+                        "Use a larger image, whose blocks are larger too, or leave the link out.");
                 return node.Target.Length >= ExtInode.PointerBytes ? 1 : 0;
             default:
                 return 0;

@@ -15,6 +15,7 @@ public sealed class ExtSuperblock
     internal const ushort MagicNumber = 0xEF53;
     internal const ushort StateValid = 1;
     internal const ushort StateErrors = 2;
+    internal const uint SignedHash = 1;
     internal const uint UnsignedHash = 2;
 
     private readonly byte[] _raw;

@@ -1,12 +1,14 @@
 namespace OverlayTools.Ext;
 
 /// <summary>A time stamp as an inode of 256 bytes holds it.</summary>
-/// <param name="Seconds">Seconds since 1970; from -2^31 up to the year 2446.</param>
+/// <param name="Seconds">Seconds since 1970; from -2^31 up to the year 2310 when written.</param>
 /// <param name="Nanoseconds">0 to 999,999,999.</param>
 public readonly record struct ExtTime(long Seconds, uint Nanoseconds)
 {
     private const long Earliest = int.MinValue;
-    private const long Latest = int.MaxValue + (3L << 32);
+
+    // What comes after that e2fsck takes for a time before 1970 that an old kernel wrote wrongly.
+    private const long Latest = int.MaxValue + (2L << 32);
 
     /// <summary>The stamp of a moment.</summary>
     public static ExtTime From(DateTimeOffset moment)

@@ -38,6 +38,9 @@ public sealed record ImageUser
     /// <summary>The process; null for a loop device, and for a mount in the caller's own namespace.</summary>
     public int? ProcessId { get; init; }
 
+    /// <summary>The process that started it; null where that is not known.</summary>
+    public int? ParentProcessId { get; init; }
+
     /// <summary>The process's name (<c>/proc/PID/comm</c>); the device for one without a process.</summary>
     public required string ProcessName { get; init; }
 
@@ -61,6 +64,12 @@ public sealed record ImageUser
 
     /// <summary>Where it is mounted, for that kind: as the process sees it.</summary>
     public string? MountPoint { get; init; }
+
+    /// <summary>Those who answer for the others: a process that another of them started is left out, and of the same
+    /// process all but the first.</summary>
+    internal static IEnumerable<ImageUser> Principals(IReadOnlyList<ImageUser> users) =>
+        users.Where(user => user.ProcessId is null || users.All(other => other.ProcessId is null || other.ProcessId != user.ParentProcessId))
+            .DistinctBy(user => (user.ProcessId, user.ProcessId is null ? user.Device : null));
 
     /// <summary>For example <c>process 4711 (fuse2fs, writing) of user ana in Slurm job 42</c>.</summary>
     public override string ToString()

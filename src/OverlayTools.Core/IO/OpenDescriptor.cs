@@ -14,6 +14,7 @@ namespace OverlayTools.IO;
 internal sealed record OpenDescriptor(
     int ProcessId, int Descriptor, ulong Inode, int MountId, bool Writes, IReadOnlyList<FileLockLine> Locks)
 {
+    private const int OrdinaryText = 1024;
     private const int MostText = 1 << 16;
     private const int AccessMode = 3; // O_ACCMODE
 
@@ -44,7 +45,11 @@ internal sealed record OpenDescriptor(
     /// <summary>One descriptor; null when it is closed.</summary>
     public static OpenDescriptor? Read(int processId, int descriptor)
     {
-        var text = ProcessFacts.Read(processId, string.Create(CultureInfo.InvariantCulture, $"fdinfo/{descriptor}"), MostText);
+        // One reading does for nearly all of the thousands there may be: the kernel gives the whole text if it fits.
+        Span<byte> buffer = stackalloc byte[OrdinaryText];
+        var name = string.Create(CultureInfo.InvariantCulture, $"fdinfo/{descriptor}");
+        var length = ProcessFacts.ReadOnce(processId, name, buffer);
+        ReadOnlySpan<byte> text = length < buffer.Length ? buffer[..length] : ProcessFacts.Read(processId, name, MostText);
         if (text.Length == 0)
             return null;
         var locks = LocksIn(text);
@@ -78,8 +83,8 @@ internal sealed record OpenDescriptor(
         return at < 0 ? [] : text[(at + name.Length)..].TrimStart("\t "u8);
     }
 
-    private static IReadOnlyList<FileLockLine> LocksIn(byte[] text) =>
-        text.AsSpan().IndexOf("\nlock:"u8) < 0
+    private static IReadOnlyList<FileLockLine> LocksIn(ReadOnlySpan<byte> text) =>
+        text.IndexOf("\nlock:"u8) < 0
             ? []
             : [.. Encoding.ASCII.GetString(text).Split('\n').Where(line => line.StartsWith("lock:", StringComparison.Ordinal))
                 .Select(FileLockLine.Parse).OfType<FileLockLine>()];

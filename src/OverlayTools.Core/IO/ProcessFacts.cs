@@ -12,14 +12,22 @@ internal static partial class ProcessFacts
     private const int MostEnvironment = 1 << 20;
 
     /// <summary>Completes a user of an image with what is known of its process.</summary>
-    public static ImageUser Describe(ImageUser user, int processId) => user with
+    public static ImageUser Describe(ImageUser user, int processId)
     {
-        ProcessId = processId,
-        ProcessName = NameOf(processId),
-        UserName = UserOf(processId),
-        SlurmJobId = SlurmJobOf(processId),
-        CommandLine = CommandLineOf(processId),
-    };
+        // The directory in /proc belongs to root where the process may not be looked into; the status tells.
+        var status = Encoding.UTF8.GetString(Read(processId, "status", MostText));
+        return user with
+        {
+            ProcessId = processId,
+            ParentProcessId = Number(ParentLine(), status) is { } parent ? (int)parent : null,
+            ProcessName = NameOf(processId),
+            UserName = Number(UserLine(), status) is { } id
+                ? PasswordEntry.Find(id)?.Name ?? id.ToString(CultureInfo.InvariantCulture)
+                : null,
+            SlurmJobId = SlurmJobOf(processId),
+            CommandLine = CommandLineOf(processId),
+        };
+    }
 
     /// <summary>The process's name; a question mark when it has ended.</summary>
     public static string NameOf(int processId) =>
@@ -75,18 +83,28 @@ internal static partial class ProcessFacts
         return buffer[..length];
     }
 
+    /// <summary>Fills the buffer from a file below <c>/proc</c>, in one reading.</summary>
+    /// <returns>Bytes that were read; 0 when it cannot be read.</returns>
+    public static int ReadOnce(int processId, string name, Span<byte> buffer)
+    {
+        using var file = Open.TryFile(string.Create(CultureInfo.InvariantCulture, $"/proc/{processId}/{name}"), Open.ReadOnly, 0, out _);
+        try
+        {
+            return file is null ? 0 : RandomAccess.Read(file, buffer, 0);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return 0; // it has ended meanwhile, or is another user's
+        }
+    }
+
     private static string? Job(ReadOnlySpan<byte> value) =>
         value.Length is > 0 and <= 32 ? PrintableText.Show(value) : null;
 
-    private static string? UserOf(int processId)
-    {
-        // The directory in /proc belongs to root where the process may not be looked into; the status tells.
-        var status = Encoding.UTF8.GetString(Read(processId, "status", MostText));
-        if (UserLine().Match(status) is not { Success: true } found
-            || !uint.TryParse(found.Groups["id"].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var id))
-            return null;
-        return PasswordEntry.Find(id)?.Name ?? id.ToString(CultureInfo.InvariantCulture);
-    }
+    private static uint? Number(Regex line, string status) =>
+        uint.TryParse(line.Match(status).Groups["number"].Value, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : null;
 
     private static string? CommandLineOf(int processId)
     {
@@ -100,6 +118,9 @@ internal static partial class ProcessFacts
     [GeneratedRegex(@"/job_(?<job>\d{1,20})(/|\s|$)")]
     private static partial Regex JobGroup();
 
-    [GeneratedRegex(@"^Uid:\s+(?<id>\d+)", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^PPid:\s+(?<number>\d+)", RegexOptions.Multiline)]
+    private static partial Regex ParentLine();
+
+    [GeneratedRegex(@"^Uid:\s+(?<number>\d+)", RegexOptions.Multiline)]
     private static partial Regex UserLine();
 }

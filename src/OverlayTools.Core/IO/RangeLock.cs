@@ -40,7 +40,7 @@ public static class RangeLock
     private static EngineException InUse(SafeFileHandle file, string path, bool exclusive, long offset, long length)
     {
         var holders = ImageUsers.Look().Of(file, offset, length).Where(user => user.Kind != ImageUseKind.Flock).ToList();
-        var who = holders.Count > 0 ? "by " + string.Join(", ", holders) : "by " + Unseen + MarkOn(file, offset);
+        var who = holders.Count > 0 ? "by " + string.Join(", ", ImageUser.Principals(holders)) : "by " + Unseen + MarkOn(file, offset);
         return new EngineException(
             ErrorIds.OverlayInUse,
             $"'{path}' cannot be opened for {(exclusive ? "writing" : "reading")}: it is in use {who}.",

@@ -9,6 +9,9 @@ public static class SparseCopy
     /// <summary>Bytes read and written at a time.</summary>
     internal const int ChunkSize = 1 << 20;
 
+    // Large, since the kernel only shares extents that it is given whole; small enough to be stopped soon.
+    private const long KernelChunkSize = 64L << 20;
+
     /// <summary>Copies the start of a file into a window.</summary>
     /// <param name="source">The open file.</param>
     /// <param name="path">Its path, for errors.</param>
@@ -57,5 +60,51 @@ public static class SparseCopy
         }
 
         progress?.Report(new EngineProgress(activity, target.Length, target.Length));
+    }
+
+    /// <summary>Copies a range of one file into another, where the kernel does it without the bytes passing through
+    /// this process, and on some file systems without copying them at all.</summary>
+    /// <param name="source">Where the range is.</param>
+    /// <param name="sourceOffset">Its first byte.</param>
+    /// <param name="target">Where it goes; it must be long enough, and read as zeros where the range has holes.</param>
+    /// <param name="targetOffset">Where it goes there.</param>
+    /// <param name="length">Bytes in the range.</param>
+    /// <param name="path">The source's path, for errors.</param>
+    /// <param name="token">Stops the copy.</param>
+    /// <param name="report">Told of the bytes done, holes included.</param>
+    /// <exception cref="IOException">The source is too short, or one of the files fails.</exception>
+    public static void Range(
+        SafeFileHandle source, long sourceOffset, SafeFileHandle target, long targetOffset, long length, string path,
+        CancellationToken token, Action<long>? report = null)
+    {
+        if (RandomAccess.GetLength(source) < sourceOffset + length)
+            throw new EndOfStreamException($"'{path}' is shorter than the {sourceOffset + length} bytes it should have.");
+
+        var end = sourceOffset + length;
+        var position = sourceOffset;
+        while (position < end && Lseek.NextData(source, position, path) is { } data && data.Start < end)
+        {
+            position = data.Start;
+            while (position < Math.Min(data.End, end))
+            {
+                token.ThrowIfCancellationRequested();
+                report?.Invoke(position - sourceOffset);
+                var count = Math.Min(KernelChunkSize, Math.Min(data.End, end) - position);
+                position += CopyFileRange.TryCopy(source, position, target, targetOffset + position - sourceOffset, count)
+                    ?? CopyChunk(source, position, target, targetOffset + position - sourceOffset, count);
+            }
+        }
+
+        report?.Invoke(length);
+    }
+
+    private static long CopyChunk(SafeFileHandle source, long from, SafeFileHandle target, long to, long count)
+    {
+        var buffer = new byte[(int)Math.Min(ChunkSize, count)];
+        var read = RandomAccess.Read(source, buffer, from);
+        if (read == 0)
+            throw new EndOfStreamException("The file became shorter while it was copied.");
+        RandomAccess.Write(target, buffer.AsSpan(0, read), to);
+        return read;
     }
 }

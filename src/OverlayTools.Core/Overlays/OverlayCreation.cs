@@ -17,6 +17,15 @@ public sealed record OverlayCreation
     /// <summary>Directories to make in the overlay, as absolute paths in the container.</summary>
     public IReadOnlyList<string> Directories { get; init; } = [];
 
+    /// <summary>A directory, or a tar archive, whose content goes below <c>upper</c>; null for none.</summary>
+    public string? Source { get; init; }
+
+    /// <summary>Whether the source's files keep their owners; else all of them get this image's.</summary>
+    public bool KeepSourceOwners { get; init; } = true;
+
+    /// <summary>Choose the size by what the source needs, with room, instead of <see cref="SizeBytes"/>.</summary>
+    public bool SizeForSource { get; init; }
+
     /// <summary>Who owns <c>upper</c>, <c>work</c> and the directories.</summary>
     public required uint UserId { get; init; }
 

@@ -33,21 +33,32 @@ public static class OverlayCreator
     /// <summary>Makes an image file, or a partition in an existing SIF image.</summary>
     /// <returns>The image that was made.</returns>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlaySizeTooSmall"/>,
-    /// <see cref="ErrorIds.InvalidDirectoryName"/>, <see cref="ErrorIds.OverlayAlreadyExists"/>, or for a SIF
+    /// <see cref="ErrorIds.InvalidDirectoryName"/>, <see cref="ErrorIds.OverlayAlreadyExists"/>, for a source
+    /// <see cref="ErrorIds.OverlayFull"/> and those of <see cref="ExtTarTree.Read"/>, or for a SIF
     /// <see cref="ErrorIds.SifNoPrimaryPartition"/>, <see cref="ErrorIds.SifEncrypted"/>,
     /// <see cref="ErrorIds.SifSigned"/>, <see cref="ErrorIds.SifOverlayExists"/>. Nothing was changed then.</exception>
     /// <exception cref="OperationCanceledException">Nothing was changed.</exception>
     public static OverlayImage Create(
         OverlayCreation creation, IProgress<EngineProgress>? progress = null, CancellationToken token = default)
     {
+        using var source = OverlaySource.OpenFor(creation, progress, token);
+        var tree = OverlayTree.Create(creation.UserId, creation.GroupId, creation.Directories, creation.Permissions, source?.Root);
+        if (creation.SizeForSource)
+            creation = creation with { SizeBytes = OverlaySource.SizeWithRoom(tree, creation.Format) };
         if (creation.SizeBytes < OverlayCreation.LeastSizeBytes && !creation.Force)
             throw new EngineException(ErrorIds.OverlaySizeTooSmall,
                 $"An overlay of {ByteSize.Format(creation.SizeBytes)} is too small.",
                 $"Give a size of at least {ByteSize.Format(OverlayCreation.LeastSizeBytes)}, or -Force.", creation.Path);
-        var tree = OverlayTree.Create(creation.UserId, creation.GroupId, creation.Directories, creation.Permissions);
-        return IsSif(creation.Path)
-            ? CreateInSif(creation, tree, progress, token)
-            : CreateFile(creation, tree, progress, token);
+        try
+        {
+            return IsSif(creation.Path)
+                ? CreateInSif(creation, tree, progress, token)
+                : CreateFile(creation, tree, progress, token);
+        }
+        catch (EngineException error) when (error.ErrorId == ErrorIds.OverlayFull && source is not null)
+        {
+            throw source.DoesNotFit(creation, tree, error);
+        }
     }
 
     private static OverlayImage CreateFile(

@@ -40,7 +40,7 @@ public sealed partial record OverlayImage
         null => string.Empty,
         OverlayUse.Free => "-",
         OverlayUse.HeldElsewhere => "Elsewhere",
-        _ => $"{Use} {Short(Users.OrderByDescending(user => user.Access).First())}",
+        _ => $"{Use} {Short(ImageUser.Principals(Users).OrderByDescending(user => user.Access).First())}",
     };
 
     /// <summary>Who uses it, in words; empty when nobody does.</summary>
@@ -49,7 +49,7 @@ public sealed partial record OverlayImage
         OverlayUse.HeldElsewhere => $"locked by {RangeLock.Unseen}"
             + (WriterMark is { } mark ? $"; its last writer left a mark: {mark}" : string.Empty),
         null or OverlayUse.Free => WriterMark is { IsStale: true } left ? $"nobody; a stale mark: {left}" : string.Empty,
-        _ => string.Join("; ", Users),
+        _ => string.Join("; ", ImageUser.Principals(Users)),
     };
 
     private static string Short(ImageUser user) => user.ProcessId?.ToString(CultureInfo.InvariantCulture) ?? System.IO.Path.GetFileName(user.Device) ?? "?";

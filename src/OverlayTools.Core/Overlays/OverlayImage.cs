@@ -27,7 +27,8 @@ public sealed partial record OverlayImage
     /// <summary>Inodes that are free.</summary>
     public required long FreeInodeCount { get; init; }
 
-    /// <summary>The least size to which it can be made; null where that was not computed.</summary>
+    /// <summary>The least size, in bytes, that all it holds fits into, as its counts say; null where it cannot be made
+    /// smaller in place.</summary>
     public long? MinimumSizeBytes { get; init; }
 
     /// <summary>Disk space that it takes, in bytes: of the file, or of the partition's range. A sparse image takes less

@@ -51,7 +51,19 @@ internal static class OverlayReader
             MountCount = history.MountCount,
         };
         image = fileSystem is null ? image : WithDirectories(image, fileSystem, path);
-        return image with { State = StateOf(superblock, image) };
+        return image with { State = StateOf(superblock, image), MinimumSizeBytes = MinimumOf(fileSystem, token) };
+    }
+
+    private static long? MinimumOf(ExtFileSystem? fileSystem, CancellationToken token)
+    {
+        try
+        {
+            return fileSystem is null ? null : ExtShrinker.MinimumSize(fileSystem.Window, token);
+        }
+        catch (EngineException)
+        {
+            return null; // it cannot be made smaller
+        }
     }
 
     /// <summary>The state, where nobody is writing the image.</summary>

@@ -12,6 +12,10 @@ public sealed record OverlayRepair
     /// <summary>Transactions that were replayed out of the journal.</summary>
     public int ReplayedTransactions { get; init; }
 
+    /// <summary>Files that were in use without a name, or were being cut, when their system stopped, and were finished
+    /// with.</summary>
+    public int DeletedOrphans { get; init; }
+
     /// <summary>Blocks of bitmaps and counts that were made right.</summary>
     public int RepairedBlocks { get; init; }
 

@@ -1,6 +1,7 @@
 using Microsoft.Win32.SafeHandles;
 using OverlayTools.Ext;
 using OverlayTools.Ext.Check;
+using OverlayTools.Ext.Edit;
 using OverlayTools.IO;
 using OverlayTools.Native;
 
@@ -9,8 +10,8 @@ namespace OverlayTools.Overlays;
 /// <summary>Repairs overlay images.</summary>
 public static class OverlayRepairer
 {
-    /// <summary>Replays the journals and makes right what can be made right without a choice: bitmaps, counts, and the
-    /// marks of errors that are gone.</summary>
+    /// <summary>Replays the journals, deletes the files that had no name any more when their system stopped, and makes
+    /// right what can be made right without a choice: bitmaps, counts, and the marks of errors that are gone.</summary>
     /// <param name="path">An image file, or a SIF image.</param>
     /// <param name="id">The one partition that is meant; null for all ext3 ones.</param>
     /// <param name="full">Let e2fsck repair a copy where errors are left; it takes the image's place when it is
@@ -54,6 +55,7 @@ public static class OverlayRepairer
                 repair = repair with { ReplayedTransactions = replay.Transactions };
             }
 
+            repair = repair with { DeletedOrphans = OrphanList.Process(window, token) };
             repair = repair with { RepairedBlocks = ExtChecker.RepairCounts(window, progress, token) };
         }
         catch (EngineException error) when (error.ErrorId == ErrorIds.OverlayCorrupt)

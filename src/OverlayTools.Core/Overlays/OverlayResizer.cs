@@ -31,7 +31,7 @@ public static class OverlayResizer
         var locked = RangeLock.Acquire(file, path, exclusive: true, 0, 0);
         location = Locate(file, path, request.Id);
         var window = location.Open(file);
-        JournalReplay.Find(window, token)?.Apply(progress, token);
+        ExtRecovery.Run(window, progress, token);
 
         var sizes = SizesOf(request, location, window, token);
         ResizableImage image = location.Id is { } id

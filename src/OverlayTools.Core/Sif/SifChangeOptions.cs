@@ -9,6 +9,9 @@ public sealed class SifChangeOptions
     /// <summary>No time, whatever the image has. <see cref="Time"/> overrides it.</summary>
     public bool Deterministic { get; init; }
 
+    /// <summary>Give a full table more slots instead of refusing another object.</summary>
+    public bool GrowTable { get; init; }
+
     internal long Seconds(bool deterministicImage) =>
         Time?.ToUnixTimeSeconds() ?? (Deterministic || deterministicImage ? SifTime.Unset : SifTime.Now());
 }

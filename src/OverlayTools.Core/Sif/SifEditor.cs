@@ -1,20 +1,18 @@
+using Microsoft.Win32.SafeHandles;
 using OverlayTools.IO;
+using OverlayTools.Native;
 
 namespace OverlayTools.Sif;
 
-/// <summary>What was added to an image.</summary>
-/// <param name="Object">The object; its data can be read by opening the image again.</param>
-/// <param name="Locked">False when the file system knows no locks, so that nothing kept others out.</param>
-public readonly record struct SifAddition(SifObject Object, bool Locked);
-
 /// <summary>Changes SIF images in place, so that after a crash at any moment the image reads as before or as
 /// after.</summary>
-public static class SifEditor
+public static partial class SifEditor
 {
     /// <summary>Adds an object behind the last one.</summary>
     /// <param name="path">The image. It is locked exclusively, as a whole.</param>
     /// <param name="added">The object.</param>
-    /// <param name="options">The time that the change leaves; null for the ordinary one.</param>
+    /// <param name="options">The time that the change leaves, and what becomes of a full table; null for the ordinary
+    /// time, and a refusal.</param>
     /// <param name="progress">Told of the bytes done.</param>
     /// <param name="token">Stops the work; the image stays what it was.</param>
     /// <remarks>If the work fails or is stopped, the file gets its old length back and no byte of an object, of the
@@ -28,88 +26,95 @@ public static class SifEditor
         string path, SifNewObject added, SifChangeOptions? options = null, IProgress<EngineProgress>? progress = null,
         CancellationToken token = default)
     {
+        var (placed, locked) = Locked(path, (file, _) => Add(file, path, added, options, progress, token));
+        return new SifAddition(placed, locked);
+    }
+
+    /// <summary>Removes objects. Their slots become free, and links to them stay.</summary>
+    /// <param name="path">The image. It is locked exclusively, as a whole.</param>
+    /// <param name="ids">The objects.</param>
+    /// <param name="options">What becomes of their bytes; null leaves them, and removes no primary partition.</param>
+    /// <param name="token">Stops the work before it begins.</param>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayInUse"/>,
+    /// <see cref="ErrorIds.SifDescriptorNotFound"/>, <see cref="ErrorIds.SifSigned"/>,
+    /// <see cref="ErrorIds.SifPrimaryPartitionProtected"/>, <see cref="ErrorIds.SifCorrupt"/>, or what opening the
+    /// image throws; nothing was removed.</exception>
+    public static SifRemoval Remove(
+        string path, IReadOnlyCollection<uint> ids, SifRemoveOptions? options = null, CancellationToken token = default)
+    {
+        var (removed, locked) = Locked(path, (file, handle) =>
+        {
+            // A mount takes no lock. Objects that merely lose their descriptors can still be read by who has them.
+            if (options is { Zero: true } or { Compact: true })
+                RefuseUsed(handle, path);
+            return Remove(file, path, ids, options, token);
+        });
+        return removed with { Locked = locked };
+    }
+
+    /// <summary>Makes a system partition the one that is run; the one that was becomes an ordinary system
+    /// partition.</summary>
+    /// <param name="path">The image. It is locked exclusively, as a whole.</param>
+    /// <param name="id">The partition.</param>
+    /// <param name="options">The time that the change leaves; null for the ordinary one.</param>
+    /// <param name="token">Stops the work before it begins.</param>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayInUse"/>,
+    /// <see cref="ErrorIds.SifDescriptorNotFound"/>, <see cref="ErrorIds.SifSigned"/>,
+    /// <see cref="ErrorIds.SifInvalidValue"/> (no partition, or one of another type),
+    /// <see cref="ErrorIds.SifCorrupt"/>, or what opening the image throws.</exception>
+    public static SifPrimaryChange SetPrimary(
+        string path, uint id, SifChangeOptions? options = null, CancellationToken token = default)
+    {
+        var (change, locked) = Locked(path, (file, _) => SetPrimary(file, path, id, options, token));
+        return change with { Locked = locked };
+    }
+
+    /// <summary>Refuses an image that somebody uses without a lock: a loop device, a mount, a program that
+    /// writes.</summary>
+    internal static void RefuseUsed(SafeFileHandle file, string path)
+    {
+        var users = ImageUsers.Look().Of(file, 0, 0).Where(user => user.Kind != ImageUseKind.Flock).ToList();
+        if (users.Count > 0)
+            throw new EngineException(ErrorIds.OverlayInUse,
+                $"'{path}' cannot be changed: it is in use by {string.Join(", ", users)}.", "Wait until it has ended.", path);
+    }
+
+    private static (T Result, bool Locked) Locked<T>(string path, Func<Window, SafeFileHandle, T> change)
+    {
         using var file = SifFile.Open(path, writable: true);
         // Overlaps the range of every partition: a container that uses one of them holds a lock on it.
         var locked = RangeLock.Acquire(file, path, exclusive: true, 0, 0);
-        return new SifAddition(Add(new FileWindow(file), path, added, options, progress, token), locked);
-    }
-
-    /// <summary>Adds an object to an image that the caller holds open and locked.</summary>
-    internal static SifObject Add(
-        Window file, string path, SifNewObject added, SifChangeOptions? options = null,
-        IProgress<EngineProgress>? progress = null, CancellationToken token = default)
-    {
-        using var image = SifImage.Open(file, path, token);
-        CheckChangeable(image, added);
-        var table = new SifTable(file, path, image.Header, image.Objects);
-        var placed = table.Place(added, (options ?? new SifChangeOptions()).Seconds(image.IsDeterministic));
-
-        WriteObject(file, table.Header.SlotOffset(placed.Slot), placed, added, progress, token);
-        table.Header.Write(file);
-        file.Flush();
-        return placed.Reread();
-    }
-
-    private static void CheckChangeable(SifImage image, SifNewObject added)
-    {
-        if (image.ModificationFault is { } fault)
-            throw SifFailure.NotChangeable(image.Path, fault);
-        if (added.GroupId is { } group && image.IsGroupSigned(group))
-            throw Signed(image,
-                $"Group {group} of '{image.Path}' is signed, and its signature would no longer be valid.");
-        // The verification of a signed image rejects an object in no group (SIF specification, 4.7 step 2).
-        if (added.GroupId is null && added.DataType != SifDataType.Signature && image.IsSigned)
-            throw Signed(image, $"'{image.Path}' is signed, and would not verify with an object that is in no group.");
-    }
-
-    private static EngineException Signed(SifImage image, string why) => new(ErrorIds.SifSigned, why,
-        "Add the object to a group that is not signed, or to an unsigned copy of the image.", image.Path);
-
-    // Data, then the slot still marked free, then the mark alone: one byte, which no crash can tear. Each is on stable
-    // storage before the next begins.
-    private static void WriteObject(
-        Window file, long slotOffset, SifObject placed, SifNewObject added, IProgress<EngineProgress>? progress,
-        CancellationToken token)
-    {
-        var oldLength = file.Length;
-        var oldSlot = new byte[SifDescriptor.Size];
-        file.Read(slotOffset, oldSlot);
-        var newSlot = new byte[SifDescriptor.Size];
         try
         {
-            SifWriter.WriteData(file, placed, added, progress, token);
-            file.Flush();
-            token.ThrowIfCancellationRequested();
-
-            placed.Descriptor.Write(newSlot);
-            newSlot[SifDescriptor.UsedOffset] = 0;
-            file.Write(slotOffset, newSlot);
-            file.Flush();
-            file.Write(slotOffset + SifDescriptor.UsedOffset, [placed.Descriptor.Used]);
+            return (change(new FileWindow(file), file), locked);
         }
-        catch
+        finally
         {
-            Undo(file, oldLength, slotOffset, oldSlot);
-            throw;
+            // Not left to the closing of the file: a process that is being started just now has a copy of it, and
+            // would keep the lock for that moment.
+            FileLock.Release(file, 0, 0);
         }
-
-        file.Flush();
     }
 
-    private static void Undo(Window file, long oldLength, long slotOffset, byte[] oldSlot)
+    private static SifImage OpenChangeable(Window file, string path, CancellationToken token)
+    {
+        var image = SifImage.Open(file, path, token);
+        return image.ModificationFault is { } fault ? throw SifFailure.NotChangeable(path, fault) : image;
+    }
+
+    private static EngineException Signed(string path, string why, string action) =>
+        new(ErrorIds.SifSigned, why, action, path);
+
+    // After a failed write: as before, as far as the disk lets us. The first failure says more than a second would.
+    private static void Undo(Action undo)
     {
         try
         {
-            var slot = new byte[SifDescriptor.Size];
-            file.Read(slotOffset, slot);
-            if (!slot.AsSpan().SequenceEqual(oldSlot))
-                file.Write(slotOffset, oldSlot);
-            if (file.Length != oldLength)
-                file.SetLength(oldLength);
+            undo();
         }
         catch (IOException)
         {
-            // The first failure says more. What remains lies behind the last object and is nobody's.
+            // What remains is nobody's: it lies in a free slot, or behind the last object.
         }
     }
 }

@@ -57,16 +57,16 @@ public sealed class SifHeader
     public long DescriptorsFree { get; set; }
 
     /// <summary><c>DescriptorsTotal</c>: slots in the table.</summary>
-    public long DescriptorsTotal { get; init; }
+    public long DescriptorsTotal { get; set; }
 
     /// <summary><c>DescriptorsOffset</c>: where the table starts in the file, in bytes.</summary>
-    public long DescriptorsOffset { get; init; }
+    public long DescriptorsOffset { get; set; }
 
     /// <summary><c>DescriptorsSize</c>: bytes of the table.</summary>
-    public long DescriptorsSize { get; init; }
+    public long DescriptorsSize { get; set; }
 
     /// <summary><c>DataOffset</c>: where the data section starts in the file, in bytes.</summary>
-    public long DataOffset { get; init; }
+    public long DataOffset { get; set; }
 
     /// <summary><c>DataSize</c>: bytes of the data section, as stored. Not to be trusted.</summary>
     public long DataSize { get; set; }
@@ -119,7 +119,16 @@ public sealed class SifHeader
         BinaryPrimitives.WriteInt64LittleEndian(bytes[DataSizeOffset..], DataSize);
     }
 
-    /// <summary>Writes the fields at the start of a file, in one piece.</summary>
+    /// <summary>A copy to change.</summary>
+    internal SifHeader Copy()
+    {
+        var bytes = new byte[Size];
+        Write(bytes);
+        return Parse(bytes);
+    }
+
+    /// <summary>Writes the fields at the start of a file, in one piece: they lie in the first 512 bytes, which a disk
+    /// writes as a whole.</summary>
     internal void Write(Window file)
     {
         var bytes = new byte[Size];

@@ -65,6 +65,17 @@ public sealed class SifImage : IDisposable
     /// <summary>Bytes from the start of the data section to the end of the last object, computed.</summary>
     public long DataSize => Math.Max(0, DataEnd(Header, Objects) - Header.DataOffset);
 
+    /// <summary>What each byte of the file is for, in order.</summary>
+    public IReadOnlyList<SifRange> Ranges => SifRange.Of(this, _handle);
+
+    /// <summary>Bytes that the file takes on its disk; null for an image that was not opened by its path.</summary>
+    public long? AllocatedBytes => _handle is null ? null : Native.Statx.Of(_handle, Path).Sectors * 512;
+
+    /// <summary>Who uses a part of the image.</summary>
+    /// <param name="users">A look at all users of files.</param>
+    /// <returns>Nobody, for an image that was not opened by its path.</returns>
+    public IReadOnlyList<ImageUser> Users(ImageUsers users) => _handle is null ? [] : users.Of(_handle, 0, 0);
+
     /// <summary>Architecture of the primary partition; unknown without one.</summary>
     public SifArchitecture Architecture => PrimaryPartition?.Partition?.Architecture ?? SifArchitecture.Unknown;
 
@@ -146,11 +157,7 @@ public sealed class SifImage : IDisposable
 
     /// <summary>Whether a signature, valid or not, covers the group: directly, or through one of its objects.</summary>
     /// <param name="group">The group's number.</param>
-    public bool IsGroupSigned(uint group) => Objects.Any(o =>
-        o.DataType == SifDataType.Signature
-        && (o.LinkedToGroup
-            ? o.LinkedId == group
-            : Objects.Any(signed => signed.Id == o.LinkedId && signed.GroupId == group)));
+    public bool IsGroupSigned(uint group) => SignatureOf(Objects, Objects, group) is not null;
 
     /// <inheritdoc/>
     public void Dispose() => _handle?.Dispose();
@@ -159,6 +166,17 @@ public sealed class SifImage : IDisposable
     /// count.</summary>
     internal static long DataEnd(SifHeader header, IEnumerable<SifObject> objects) =>
         objects.Where(o => o.PlaceFault is null).Select(o => o.End).Append(header.DataOffset).Max();
+
+    /// <summary>A signature that covers a group, or null.</summary>
+    /// <param name="candidates">Where to look for it.</param>
+    /// <param name="objects">What it may cover.</param>
+    /// <param name="group">The group's number.</param>
+    internal static SifObject? SignatureOf(
+        IEnumerable<SifObject> candidates, IReadOnlyList<SifObject> objects, uint group) =>
+        candidates.FirstOrDefault(o => o.DataType == SifDataType.Signature
+            && (o.LinkedToGroup
+                ? o.LinkedId == group
+                : objects.Any(signed => signed.Id == o.LinkedId && signed.GroupId == group)));
 
     private static bool StartsWithLuks(SifObject partition) =>
         partition.Fault is null && SifFileSystems.Detect(partition.OpenData()) == SifFileSystem.EncryptedSquashfs;

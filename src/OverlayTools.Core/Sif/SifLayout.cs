@@ -13,6 +13,9 @@ public static class SifLayout
     /// aligned.</summary>
     public const long PartitionAlignment = 4096;
 
+    /// <summary>The most slots that a table can have.</summary>
+    internal const long MostSlots = uint.MaxValue - 1L;
+
     /// <summary>The first multiple of the alignment at or after an offset.</summary>
     /// <param name="offset">Bytes from the start of the file; not negative.</param>
     /// <param name="alignment">Any number of bytes, not only a power of two; 0 and less mean none.</param>

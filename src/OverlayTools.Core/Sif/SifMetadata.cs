@@ -92,6 +92,13 @@ public sealed record SifPartitionMetadata(
     internal static byte[] ArchitectureCode(ReadOnlySpan<byte> extra) =>
         extra.Slice(ArchOffset, SifArchitectures.CodeSize).ToArray();
 
+    /// <summary>Changes the purpose; what no partition has behind its architecture is cleared.</summary>
+    internal static void ChangeType(Span<byte> extra, SifPartitionType type)
+    {
+        BinaryPrimitives.WriteInt32LittleEndian(extra[PartitionTypeOffset..], (int)type);
+        extra[(ArchOffset + SifArchitectures.CodeSize)..].Clear();
+    }
+
     internal static SifPartitionMetadata Parse(ReadOnlySpan<byte> extra) => new(
         (SifFileSystem)BinaryPrimitives.ReadInt32LittleEndian(extra),
         (SifPartitionType)BinaryPrimitives.ReadInt32LittleEndian(extra[PartitionTypeOffset..]),

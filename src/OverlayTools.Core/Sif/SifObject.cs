@@ -122,6 +122,9 @@ public sealed class SifObject
     /// <summary>The object with the metadata that its descriptor has by now.</summary>
     internal SifObject Reread() => new(_image, _path, Slot, Descriptor, PlaceFault);
 
+    /// <summary>The object with another descriptor in the same slot.</summary>
+    internal SifObject With(SifDescriptor descriptor) => new(_image, _path, Slot, descriptor, PlaceFault);
+
     private static uint? NumberOrNull(uint raw) =>
         (raw & ~SifDescriptor.GroupMask) is var number and not 0 ? number : null;
 }

@@ -9,8 +9,6 @@ namespace OverlayTools.Sif;
 /// </summary>
 internal static class SifReader
 {
-    private const long MostSlots = uint.MaxValue - 1L;
-
     // Writers of the format's first years rounded the start of the data section up to a page.
     private const long DataSectionRounding = 4096;
 
@@ -43,7 +41,6 @@ internal static class SifReader
     {
         var objects = new List<SifObject>();
         var buffer = new byte[SifDescriptor.Size * Math.Min(SlotsPerRead, header.DescriptorsTotal)];
-        var dataStart = DataOffsetFault(header, file.Length) is null ? header.DataOffset : header.TableEnd;
         for (long first = 0; first < header.DescriptorsTotal; first += SlotsPerRead)
         {
             token.ThrowIfCancellationRequested();
@@ -56,7 +53,7 @@ internal static class SifReader
                 if (slot[SifDescriptor.UsedOffset] == 0)
                     continue;
                 var descriptor = SifDescriptor.Parse(slot);
-                var fault = PlaceFault(descriptor, header.SlotOffset(first + i), dataStart, file.Length);
+                var fault = PlaceFault(descriptor, header.SlotOffset(first + i), header, file.Length);
                 objects.Add(new SifObject(file, path, first + i, descriptor, fault));
             }
         }
@@ -83,7 +80,7 @@ internal static class SifReader
 
     private static void CheckTable(SifHeader header, long length, string path)
     {
-        if (header.DescriptorsTotal is < 0 or > MostSlots)
+        if (header.DescriptorsTotal is < 0 or > SifLayout.MostSlots)
             throw Field("DescriptorsTotal", SifHeader.DescriptorsTotalOffset, header.DescriptorsTotal, "is impossible");
         // Nobody writes a table right behind the header; one that claims to be there would cover the real one's gap.
         if (header.DescriptorsOffset <= SifHeader.Size)
@@ -116,19 +113,24 @@ internal static class SifReader
                 + $"and the file at {length}";
     }
 
-    private static string? PlaceFault(SifDescriptor descriptor, long at, long dataStart, long length)
+    private static string? PlaceFault(SifDescriptor descriptor, long at, SifHeader header, long length)
     {
         if (descriptor.Id == 0)
             return Fault("ID", SifDescriptor.IdOffset, 0, "is invalid");
         if (descriptor.DataSize < 0)
             return Fault("Size", SifDescriptor.SizeOffset, descriptor.DataSize, "is negative");
-        if (descriptor.Offset < dataStart)
-            return Fault("Offset", SifDescriptor.OffsetOffset, descriptor.Offset,
-                $"is before the data section at {dataStart}");
+        if (descriptor.Offset < SifHeader.Size)
+            return Fault("Offset", SifDescriptor.OffsetOffset, descriptor.Offset, "is inside the header");
         // An empty object may lie behind the end of the file: the reference implementation makes such.
         if (descriptor.DataSize > 0 && descriptor.DataSize > length - descriptor.Offset)
             return Fault("Offset", SifDescriptor.OffsetOffset, descriptor.Offset,
                 $"with Size {descriptor.DataSize} leads past the end of the file at {length}");
+        // Not "before DataOffset": a table that was enlarged lies behind objects, and the data section behind it.
+        if (descriptor.Offset < header.TableEnd
+            && descriptor.Offset + Math.Max(descriptor.DataSize, 1) > header.DescriptorsOffset)
+            return Fault("Offset", SifDescriptor.OffsetOffset, descriptor.Offset,
+                $"with Size {descriptor.DataSize} leads into the descriptor table at "
+                    + $"{header.DescriptorsOffset}-{header.TableEnd}");
         return null;
 
         string Fault(string name, int offset, long value, string what) =>

@@ -14,6 +14,41 @@ internal sealed class SifTable(Window file, string path, SifHeader header, IEnum
 
     public IReadOnlyList<SifObject> Objects => _objects;
 
+    /// <summary>Whether every slot is used.</summary>
+    public bool IsFull => _objects.Count >= Header.DescriptorsTotal;
+
+    /// <summary>
+    /// Gives the table twice the slots, behind the last object. The data section starts behind the new table, so that
+    /// every tool puts the next object there; what lies before it is read from its offset all the same.
+    /// </summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.SifNoFreeDescriptor"/>: the format has no more.</exception>
+    public void Grow()
+    {
+        var slots = Math.Min(
+            Header.DescriptorsTotal + Math.Max(Header.DescriptorsTotal, SifLayout.DefaultCapacity), SifLayout.MostSlots);
+        if (slots == Header.DescriptorsTotal)
+            throw new EngineException(ErrorIds.SifNoFreeDescriptor,
+                $"'{path}' has all {slots} descriptors that an image can have.", "Build a second image.", path);
+        Header.DescriptorsOffset = SifImage.DataEnd(Header, _objects);
+        Header.DescriptorsTotal = slots;
+        Header.DescriptorsSize = slots * SifDescriptor.Size;
+        Header.DataOffset = Header.TableEnd;
+    }
+
+    /// <summary>Writes the used slots to where the header says the table is.</summary>
+    public void WriteSlots() => WriteSlots(file, Header.DescriptorsOffset, _objects);
+
+    /// <summary>Writes slots to a table at an offset.</summary>
+    public static void WriteSlots(Window file, long tableOffset, IEnumerable<SifObject> objects)
+    {
+        var bytes = new byte[SifDescriptor.Size];
+        foreach (var used in objects)
+        {
+            used.Descriptor.Write(bytes);
+            file.Write(tableOffset + (used.Slot * SifDescriptor.Size), bytes);
+        }
+    }
+
     /// <summary>Gives an object its slot, id and place.</summary>
     /// <param name="added">The object.</param>
     /// <param name="time">Seconds for an object without a time of its own.</param>
@@ -65,7 +100,7 @@ internal sealed class SifTable(Window file, string path, SifHeader header, IEnum
             ? free
             : throw new EngineException(ErrorIds.SifNoFreeDescriptor,
                 $"'{path}' has no free descriptor: all {Header.DescriptorsTotal} are in use.",
-                "Delete an object (siftool del) or build a new image.", path);
+                "Remove an object, or let the table grow with -Force.", path);
     }
 
     // Slot + 1 is what everybody writes; a foreign image may have given that number to another slot.

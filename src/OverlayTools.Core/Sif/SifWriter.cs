@@ -9,8 +9,6 @@ public static class SifWriter
     // What siftool new gives, before the umask.
     private const uint Mode = 0x1ED; // 0755
 
-    private const long MostCapacity = uint.MaxValue - 1L;
-
     /// <summary>Makes an image. Until it is complete, and on stable storage, nothing is at its path.</summary>
     /// <param name="path">The file to make.</param>
     /// <param name="options">What the image is like.</param>
@@ -44,13 +42,7 @@ public static class SifWriter
         foreach (var added in objects)
             WriteData(file, table.Place(added, time), added, progress, token);
 
-        var bytes = new byte[SifDescriptor.Size];
-        foreach (var placed in table.Objects)
-        {
-            placed.Descriptor.Write(bytes);
-            file.Write(header.SlotOffset(placed.Slot), bytes);
-        }
-
+        table.WriteSlots();
         header.Write(file);
     }
 
@@ -75,9 +67,9 @@ public static class SifWriter
 
     private static SifHeader NewHeader(SifCreateOptions options, long time)
     {
-        if (options.Capacity is < 0 or > MostCapacity)
+        if (options.Capacity is < 0 or > SifLayout.MostSlots)
             throw SifFailure.InvalidValue($"{options.Capacity} descriptors are not possible.",
-                $"Choose a number from 0 to {MostCapacity}.");
+                $"Choose a number from 0 to {SifLayout.MostSlots}.");
 
         var size = options.Capacity * SifDescriptor.Size;
         return new SifHeader

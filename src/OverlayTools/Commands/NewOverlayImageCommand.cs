@@ -30,7 +30,13 @@ public sealed class NewOverlayImageCommand : OverlayToolsCommand
     [ValidateNotNullOrEmpty]
     public string[] CreateDirectory { get; set; } = [];
 
-    /// <summary>Let root own the overlay, as running it with -FakeRoot needs.</summary>
+    /// <summary>A directory, or a tar archive, whose content the overlay gets. Its files keep their owners, unless
+    /// -FakeRoot or -Owner says another.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? Source { get; set; }
+
+    /// <summary>Let root own the overlay, and all that comes from the source, as running it with -FakeRoot needs.</summary>
     [Parameter]
     public SwitchParameter FakeRoot { get; set; }
 
@@ -98,8 +104,13 @@ public sealed class NewOverlayImageCommand : OverlayToolsCommand
 
     private void Create(string path)
     {
+        string? source = null;
+        if (Source is not null && !TryResolveNew(Source, out source))
+            return;
+        var sizeForSource = source is not null && !MyInvocation.BoundParameters.ContainsKey(nameof(SizeBytes));
         var embedded = OverlayCreator.IsSif(path);
-        var action = $"Create an overlay of {ByteSize.Format(SizeBytes)}"
+        var action = (sizeForSource ? "Create an overlay" : $"Create an overlay of {ByteSize.Format(SizeBytes)}")
+            + (source is null ? string.Empty : $" with the content of '{source}'")
             + (embedded ? " in this SIF image" : Force && File.Exists(path) ? ", replacing the file" : string.Empty);
         if (!ShouldProcess(path, action))
             return;
@@ -109,6 +120,9 @@ public sealed class NewOverlayImageCommand : OverlayToolsCommand
         {
             Path = path,
             SizeBytes = SizeBytes,
+            Source = source,
+            SizeForSource = sizeForSource,
+            KeepSourceOwners = !FakeRoot && Owner is null,
             Directories = CreateDirectory,
             UserId = owner.UserId,
             GroupId = owner.GroupId,
@@ -147,10 +161,9 @@ public sealed class NewOverlayImageCommand : OverlayToolsCommand
 
     private void WarnOfFullDisk(OverlayImage image)
     {
-        var promise = DiskPromise.Of(image.Path, image.AllocatedBytes);
-        if (promise.IsBroken)
-            WriteWarning($"'{image.Path}' may come to take {ByteSize.Format(promise.PromisedBytes)} more, and its disk has "
-                + $"{ByteSize.Format(promise.AvailableBytes)} left. When that is used up, what a container writes is lost: "
+        if (image.OvercommittedBytes is > 0)
+            WriteWarning($"'{image.Path}' may come to take {ByteSize.Format(image.PromisedBytes)} more, and its disk has "
+                + $"{ByteSize.Format(image.DiskFreeBytes ?? 0)} left. When that is used up, what a container writes is lost: "
                 + "free space in time, or make a smaller image.");
     }
 }

@@ -7,7 +7,7 @@ using OverlayTools.Sif;
 namespace OverlayTools.Completion;
 
 /// <summary>Offers the ids of the objects in the image that <c>-Path</c> names, with what they are.</summary>
-public sealed class SifObjectIdCompleter : IArgumentCompleter
+public class SifObjectIdCompleter : IArgumentCompleter
 {
     /// <inheritdoc/>
     public IEnumerable<CompletionResult> CompleteArgument(
@@ -20,10 +20,7 @@ public sealed class SifObjectIdCompleter : IArgumentCompleter
         try
         {
             using var image = SifImage.Open(Resolve(path));
-            return [.. image.Objects
-                .Where(o => Text(o.Id).StartsWith(wordToComplete, StringComparison.Ordinal))
-                .Select(o => new CompletionResult(
-                    Text(o.Id), $"{o.Id} {o.TypeText}", CompletionResultType.ParameterValue, ToolTip(o)))];
+            return [.. Offer(image).Where(o => o.CompletionText.StartsWith(wordToComplete, StringComparison.Ordinal))];
         }
         catch (Exception error) when (ErrorMapping.Understands(error) || error is RuntimeException)
         {
@@ -31,13 +28,19 @@ public sealed class SifObjectIdCompleter : IArgumentCompleter
         }
     }
 
+    /// <summary>What there is to offer.</summary>
+    private protected virtual IEnumerable<CompletionResult> Offer(SifImage image) => image.Objects.Select(Describe);
+
+    private protected static CompletionResult Describe(SifObject found) => new(
+        Text(found.Id), $"{found.Id} {found.TypeText}", CompletionResultType.ParameterValue, ToolTip(found));
+
+    private protected static string Text(uint id) => id.ToString(CultureInfo.InvariantCulture);
+
     private static string ToolTip(SifObject found)
     {
         var text = $"{found.TypeText}, {ByteSize.Format(found.SizeBytes)}";
         return found.Name.Length == 0 ? text : $"{text}, {found.Name}";
     }
-
-    private static string Text(uint id) => id.ToString(CultureInfo.InvariantCulture);
 
     private static string? FirstPath(object? bound) => bound switch
     {

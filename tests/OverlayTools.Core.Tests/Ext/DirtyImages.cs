@@ -36,6 +36,38 @@ internal static class DirtyImages
         Assert.Equal(0, Ioctl((int)root.DangerousGetHandle(), Shutdown, ref flags));
     });
 
+    /// <summary>Pulls the plug while seven files and directories without a name are in use.</summary>
+    public static void WithOrphans(Ext3Image image) => image.Mounted("rw,user_xattr", point =>
+    {
+        var held = new List<IDisposable>();
+        foreach (var size in (int[])[0, 100, 70_000, 5_000_000])
+        {
+            var path = $"{point}/gone{size}";
+            File.WriteAllBytes(path, SampleTree.Bytes(size, size));
+            Ext3Image.Run("setfattr", "-n", "user.note", "-v", new string('v', 300), path);
+            held.Add(File.OpenHandle(path));
+            File.Delete(path);
+        }
+
+        foreach (var name in (string[])["d1", "d2", "d3"])
+        {
+            var path = Directory.CreateDirectory($"{point}/{name}").FullName;
+            var handle = OpenDirectory(path, 0x10000);
+            Assert.True(handle >= 0);
+            held.Add(new Microsoft.Win32.SafeHandles.SafeFileHandle(handle, ownsHandle: true));
+            Directory.Delete(path);
+        }
+
+        Sync(point);
+        using (var late = File.OpenHandle(point + "/late"))
+        {
+            var flags = 1u;
+            Assert.Equal(0, Ioctl((int)late.DangerousGetHandle(), Shutdown, ref flags));
+        }
+
+        held.ForEach(handle => handle.Dispose());
+    });
+
     /// <summary>Writes transactions into the log with debugfs: new content, revocations, and blocks that look like the
     /// journal's own.</summary>
     /// <returns>The block of free space that the last transaction has.</returns>
@@ -97,6 +129,9 @@ internal static class DirtyImages
 
     [DllImport("libc", EntryPoint = "ioctl", SetLastError = true)]
     private static extern int Ioctl(int descriptor, ulong request, ref uint flags);
+
+    [DllImport("libc", EntryPoint = "open", SetLastError = true, CharSet = CharSet.Ansi)]
+    private static extern int OpenDirectory(string path, int flags);
 
     [DllImport("libc", EntryPoint = "syncfs", SetLastError = true)]
     private static extern int SyncFileSystem(int descriptor);

@@ -67,6 +67,7 @@ public sealed class ImageUsersTests : IDisposable
 
         var user = Assert.Single(users.Of(asked, 4096, 1));
         Assert.Equal(_children[0], user.ProcessId);
+        Assert.Equal(Environment.ProcessId, user.ParentProcessId);
         Assert.Equal("sleep", user.ProcessName);
         Assert.Equal(exclusive ? ImageAccess.Write : ImageAccess.Read, user.Access);
         Assert.Equal(ImageUseKind.OfdLock, user.Kind);
@@ -76,6 +77,24 @@ public sealed class ImageUsersTests : IDisposable
         Assert.Equal(exclusive, FileLock.Query(asked, 4096, 4096));
         Assert.Null(FileLock.Query(asked, 0, 4096));
         Assert.Contains(exclusive ? "(sleep, writing) of user " : "(sleep, reading) of user ", user.ToString());
+    }
+
+    [Fact]
+    public void Whoever_started_the_others_answers_for_them()
+    {
+        ImageUser[] users = [User(10, 1), User(11, 10), User(12, 11), User(20, 1), User(10, 1), Device("/dev/loop0"), Device("/dev/loop1")];
+        Assert.Equal([10, 20, null, null], ImageUser.Principals(users).Select(user => user.ProcessId));
+        Assert.Single(ImageUser.Principals([User(Environment.ProcessId, Environment.ProcessId - 1)]));
+
+        static ImageUser User(int id, int parent) => new()
+        {
+            ProcessId = id, ParentProcessId = parent, ProcessName = "p", Access = ImageAccess.Write, Kind = ImageUseKind.OfdLock,
+        };
+
+        static ImageUser Device(string path) => new()
+        {
+            ProcessName = path, Device = path, Access = ImageAccess.Write, Kind = ImageUseKind.LoopDevice,
+        };
     }
 
     [Fact]

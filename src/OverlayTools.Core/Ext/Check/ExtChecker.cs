@@ -1,3 +1,4 @@
+using OverlayTools.Ext.Edit;
 using OverlayTools.IO;
 
 namespace OverlayTools.Ext.Check;
@@ -5,7 +6,8 @@ namespace OverlayTools.Ext.Check;
 /// <summary>Checks an ext2 or ext3 file system against itself. Nothing is written.</summary>
 public static class ExtChecker
 {
-    /// <summary>Checks the file system; one whose journal has to be replayed is checked as it is after that.</summary>
+    /// <summary>Checks the file system; one whose journal has to be replayed is checked as it is after that,
+    /// and after the files were deleted that wait for it.</summary>
     /// <param name="window">The file system.</param>
     /// <param name="progress">Told of groups and directories.</param>
     /// <param name="cancellation">Stops the work.</param>
@@ -23,7 +25,7 @@ public static class ExtChecker
             if (JournalReplay.Find(window, cancellation) is { } replay)
             {
                 transactions = replay.Transactions;
-                fileSystem = ExtFileSystem.Open(replay.View);
+                fileSystem = ExtFileSystem.Open(WithoutOrphans(replay.View, cancellation));
                 RequireKnown(fileSystem.Superblock);
             }
         }
@@ -38,6 +40,25 @@ public static class ExtChecker
         Run(state);
         var findings = FindingPaths.Resolve(state);
         return new ExtCheckResult(findings, state.ErrorCount, state.WarningCount, transactions);
+    }
+
+    // Files that wait to be deleted are no damage: who replays the journal deletes them as well. A list that makes no
+    // sense is left for the check to find.
+    private static Window WithoutOrphans(Window view, CancellationToken cancellation)
+    {
+        var fileSystem = ExtFileSystem.Open(view);
+        if (fileSystem.Superblock.LastOrphan == 0)
+            return view;
+        var inMemory = new StagedBlocks(view, fileSystem.Geometry.BlockSize);
+        try
+        {
+            OrphanList.Process(inMemory, cancellation);
+            return inMemory;
+        }
+        catch (EngineException)
+        {
+            return view;
+        }
     }
 
     /// <summary>Makes bitmaps and counts right where nothing else is wrong, in one transaction of the image's own

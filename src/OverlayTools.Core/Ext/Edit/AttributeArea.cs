@@ -30,13 +30,15 @@ internal static class AttributeArea
     /// <summary>How many files have the block (<c>h_refcount</c>).</summary>
     public static uint References(ReadOnlySpan<byte> block) => BinaryPrimitives.ReadUInt32LittleEndian(block[4..]);
 
-    public static void SetReferences(Span<byte> block, uint count) => BinaryPrimitives.WriteUInt32LittleEndian(block[4..], count);
+    public static void SetReferences(Span<byte> block, uint count) =>
+        BinaryPrimitives.WriteUInt32LittleEndian(block[4..], count);
 
     /// <summary>Puts attributes into an inode.</summary>
     /// <returns>Whether there was room; if not, nothing was changed.</returns>
     public static bool TryWriteBody(ExtInode inode, IReadOnlyCollection<AttributeEntry> attributes)
     {
-        if (attributes.Count > 0 && BodyHeader + sizeof(uint) + attributes.Sum(attribute => attribute.Size) > inode.Body.Length)
+        var need = BodyHeader + sizeof(uint) + attributes.Sum(attribute => attribute.Size);
+        if (attributes.Count > 0 && need > inode.Body.Length)
             return false;
         AttributeBlock.WriteBody(inode.Body, AttributeEntry.Sorted(attributes));
         return true;
@@ -45,7 +47,8 @@ internal static class AttributeArea
     private static List<AttributeEntry> Read(ReadOnlySpan<byte> area, int first, int valueBase)
     {
         var found = new List<AttributeEntry>();
-        for (var at = first; at + sizeof(uint) <= area.Length && BinaryPrimitives.ReadUInt32LittleEndian(area[at..]) != 0;)
+        for (var at = first;
+            at + sizeof(uint) <= area.Length && BinaryPrimitives.ReadUInt32LittleEndian(area[at..]) != 0;)
         {
             if (at + AttributeBlock.EntrySize > area.Length)
                 throw Damaged();
@@ -53,7 +56,8 @@ internal static class AttributeArea
             var size = AttributeBlock.EntrySize + AttributeBlock.Padded(entry[0]);
             var length = BinaryPrimitives.ReadUInt32LittleEndian(entry[8..]);
             var offset = length == 0 ? 0 : valueBase + BinaryPrimitives.ReadUInt16LittleEndian(entry[2..]);
-            if (size > entry.Length || BinaryPrimitives.ReadUInt32LittleEndian(entry[4..]) != 0 || length > area.Length - offset)
+            if (size > entry.Length || BinaryPrimitives.ReadUInt32LittleEndian(entry[4..]) != 0
+                || length > area.Length - offset)
                 throw Damaged();
             found.Add(new AttributeEntry(entry[1], entry.Slice(AttributeBlock.EntrySize, entry[0]).ToArray(),
                 area.Slice(offset, (int)length).ToArray()));

@@ -144,6 +144,10 @@ internal sealed class BlockGroups
             "Remove files, or make a new image with more inodes and copy the content over.");
     }
 
+    /// <summary>Whether an inode is marked as used.</summary>
+    public bool IsInodeTaken(uint number) =>
+        ExtBitmap.IsSet(_stage.Read(LoadInodes(GroupOfInode(number))), (number - 1) % _geometry.InodesPerGroup);
+
     /// <summary>Gives back an inode.</summary>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayCorrupt"/> when it is free already.</exception>
     public void FreeInode(uint number, bool isDirectory)
@@ -211,7 +215,8 @@ internal sealed class BlockGroups
                 var (blocks, inodes, directories) = Counts(group);
                 if (inodes == 0 || inodes < averageInodes || blocks < averageBlocks)
                     continue;
-                if (directories < bestCounts.Directories || (directories == bestCounts.Directories && blocks > bestCounts.Blocks))
+                if (directories < bestCounts.Directories
+                    || (directories == bestCounts.Directories && blocks > bestCounts.Blocks))
                     (best, bestCounts) = (group, (directories, blocks));
             }
 
@@ -251,7 +256,8 @@ internal sealed class BlockGroups
     {
         var (_, bitmap, _) = RequireOwnBlocks(group);
         if (_inodesLoaded.Add(group))
-            RequireCount($"the inode bitmap of group {group}", _stage.Read(bitmap), _geometry.InodesPerGroup, Counts(group).Inodes);
+            RequireCount($"the inode bitmap of group {group}", _stage.Read(bitmap),
+                _geometry.InodesPerGroup, Counts(group).Inodes);
         return bitmap;
     }
 
@@ -272,8 +278,9 @@ internal sealed class BlockGroups
         var first = _geometry.FirstBlock(group);
         var size = _geometry.BlocksIn(group);
         var reserved = _geometry.SuperblockBlocks(group);
-        if (!IsInside(own.BlockBitmap, 1) || !IsInside(own.InodeBitmap, 1) || !IsInside(own.Table, _geometry.InodeTableBlocks)
-            || own.BlockBitmap == own.InodeBitmap || IsInTable(own.BlockBitmap) || IsInTable(own.InodeBitmap))
+        if (!IsInside(own.BlockBitmap, 1) || !IsInside(own.InodeBitmap, 1)
+            || !IsInside(own.Table, _geometry.InodeTableBlocks) || own.BlockBitmap == own.InodeBitmap
+            || IsInTable(own.BlockBitmap) || IsInTable(own.InodeBitmap))
             throw ExtCorrupt.Because($"the descriptor of group {group} gives impossible places.");
         return own;
 
@@ -291,7 +298,8 @@ internal sealed class BlockGroups
             && AllSet(inodeBitmap - first, 1) && AllSet(table - first, _geometry.InodeTableBlocks)
             && _journal.BlocksFrom(first, first + _geometry.BlocksIn(group)).All(block => AllSet(block - first, 1));
         if (!isMarked)
-            throw ExtCorrupt.Because($"the block bitmap of group {group} has blocks of the file system itself as free.");
+            throw ExtCorrupt.Because(
+                $"the block bitmap of group {group} has blocks of the file system itself as free.");
 
         bool AllSet(uint start, uint count)
         {
@@ -325,16 +333,19 @@ internal sealed class BlockGroups
         return (descriptor.FreeBlocksCount, descriptor.FreeInodesCount, descriptor.UsedDirsCount);
     }
 
+    private GroupDescriptor ChangeDescriptor(uint group) =>
+        new(_stage.Change(DescriptorBlock(group)).Slice(DescriptorAt(group), GroupDescriptor.Size));
+
     private void AddFreeBlocks(uint group, int change)
     {
-        var descriptor = new GroupDescriptor(_stage.Change(DescriptorBlock(group)).Slice(DescriptorAt(group), GroupDescriptor.Size));
+        var descriptor = ChangeDescriptor(group);
         descriptor.FreeBlocksCount = (ushort)(descriptor.FreeBlocksCount + change);
         _totals.FreeBlocks = (uint)(_totals.FreeBlocks + change);
     }
 
     private void AddInode(uint group, int change, bool isDirectory)
     {
-        var descriptor = new GroupDescriptor(_stage.Change(DescriptorBlock(group)).Slice(DescriptorAt(group), GroupDescriptor.Size));
+        var descriptor = ChangeDescriptor(group);
         descriptor.FreeInodesCount = (ushort)(descriptor.FreeInodesCount + change);
         _totals.FreeInodes = (uint)(_totals.FreeInodes + change);
         if (!isDirectory)

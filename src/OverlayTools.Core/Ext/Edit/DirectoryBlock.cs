@@ -17,7 +17,8 @@ internal static class DirectoryBlock
         return at + length;
     }
 
-    public static uint InodeAt(ReadOnlySpan<byte> block, int at) => BinaryPrimitives.ReadUInt32LittleEndian(block[at..]);
+    public static uint InodeAt(ReadOnlySpan<byte> block, int at) =>
+        BinaryPrimitives.ReadUInt32LittleEndian(block[at..]);
 
     public static ExtFileType TypeAt(ReadOnlySpan<byte> block, int at) => (ExtFileType)block[at + 7];
 

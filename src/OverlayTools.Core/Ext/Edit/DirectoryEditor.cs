@@ -62,7 +62,7 @@ internal sealed class DirectoryEditor
     /// <summary>Removes a name.</summary>
     public void Remove(ReadOnlySpan<byte> name)
     {
-        var (block, entry, logical) = Locate(name) ?? throw ExtCorrupt.Because($"directory, inode {_number}: a name is gone.");
+        var (block, entry, logical) = Locate(name) ?? throw Gone();
         var content = _state.Stage.Change(block);
         DirectoryBlock.Remove(content, entry);
         if (_state.Names.Find(_number) is { } names)
@@ -77,7 +77,7 @@ internal sealed class DirectoryEditor
     /// <summary>Lets a name that is there lead to another file.</summary>
     public void Retarget(ReadOnlySpan<byte> name, uint inode, ExtFileType type)
     {
-        var (block, entry, _) = Locate(name) ?? throw ExtCorrupt.Because($"directory, inode {_number}: a name is gone.");
+        var (block, entry, _) = Locate(name) ?? throw Gone();
         DirectoryBlock.Retarget(_state.Stage.Change(block), entry, inode, _state.HasTypes ? type : ExtFileType.Unknown);
         Touch();
     }
@@ -104,7 +104,7 @@ internal sealed class DirectoryEditor
         for (var logical = 0L; logical < Count; logical++)
         {
             var block = _state.Stage.Read(_map.Need(logical));
-            for (var at = logical == 0 ? DirectoryBlock.Next(block, DirectoryBlock.DotDot(block, _number)) : 0; at < block.Length;)
+            for (var at = FirstEntry(block, logical); at < block.Length;)
             {
                 var next = DirectoryBlock.Next(block, at);
                 if (DirectoryBlock.InodeAt(block, at) != 0)
@@ -123,7 +123,7 @@ internal sealed class DirectoryEditor
         for (var logical = 0L; logical < Count; logical++)
         {
             var block = _state.Stage.Read(_map.Need(logical));
-            for (var at = logical == 0 ? DirectoryBlock.Next(block, DirectoryBlock.DotDot(block, _number)) : 0; at < block.Length;)
+            for (var at = FirstEntry(block, logical); at < block.Length;)
             {
                 var next = DirectoryBlock.Next(block, at);
                 if (DirectoryBlock.InodeAt(block, at) is not 0 and var inode)
@@ -168,7 +168,7 @@ internal sealed class DirectoryEditor
         {
             if (!names.Blocks.TryGetValue(new ExtName(name), out var logical))
                 return null;
-            return LocateIn(logical, name) ?? throw ExtCorrupt.Because($"directory, inode {_number}: a name is gone.");
+            return LocateIn(logical, name) ?? throw Gone();
         }
 
         for (var logical = 0L; logical < Count; logical++)
@@ -194,7 +194,7 @@ internal sealed class DirectoryEditor
         var count = Count;
         for (var logical = 0L; logical < count; logical++)
         {
-            var room = names is not null ? names.Room[(int)logical] : DirectoryBlock.Room(_state.Stage.Read(_map.Need(logical)));
+            var room = names?.Room[(int)logical] ?? DirectoryBlock.Room(_state.Stage.Read(_map.Need(logical)));
             if (room < need)
                 continue;
             var content = _state.Stage.Change(_map.Need(logical));
@@ -236,7 +236,7 @@ internal sealed class DirectoryEditor
         for (var logical = 0L; logical < Count; logical++)
         {
             var block = _state.Stage.Read(_map.Need(logical));
-            for (var at = logical == 0 ? DirectoryBlock.Next(block, DirectoryBlock.DotDot(block, _number)) : 0; at < block.Length;)
+            for (var at = FirstEntry(block, logical); at < block.Length;)
             {
                 var next = DirectoryBlock.Next(block, at);
                 if (DirectoryBlock.InodeAt(block, at) != 0)
@@ -251,6 +251,9 @@ internal sealed class DirectoryEditor
         return names;
     }
 
+    private int FirstEntry(ReadOnlySpan<byte> block, long logical) =>
+        logical == 0 ? DirectoryBlock.Next(block, DirectoryBlock.DotDot(block, _number)) : 0;
+
     private ExtName NameAt(ReadOnlySpan<byte> block, int at)
     {
         var name = DirectoryBlock.NameAt(block, at);
@@ -258,6 +261,8 @@ internal sealed class DirectoryEditor
             throw ExtCorrupt.Because($"directory, inode {_number}: it has a name that no file can have.");
         return new ExtName(name);
     }
+
+    private EngineException Gone() => ExtCorrupt.Because($"directory, inode {_number}: a name is gone.");
 
     private DirectoryIndex Index() => new(_state, this, _number);
 }

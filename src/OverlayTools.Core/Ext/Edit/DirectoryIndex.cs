@@ -80,6 +80,7 @@ internal sealed class DirectoryIndex(EditState state, DirectoryEditor directory,
         block[RootInfo + 5] = 8; // info_length
         SetCount(block, RootEntries, 1);
         Set(block, RootEntries, 0, null, (uint)logical);
+        state.NoteSignedness();
     }
 
     private static List<int> EntriesOf(ReadOnlySpan<byte> block, int from)
@@ -115,8 +116,11 @@ internal sealed class DirectoryIndex(EditState state, DirectoryEditor directory,
     }
 
     // The largest hash stands for the end when the kernel reads a directory (ext4fs_dirhash).
-    private uint HashOf(int version, ReadOnlySpan<byte> name) => Math.Min(
-        DirectoryHash.Of(version + (state.HashUnsigned ? DirectoryHash.Unsigned : 0), name, state.HashSeed), LargestHash);
+    private uint HashOf(int version, ReadOnlySpan<byte> name)
+    {
+        version += state.HashUnsigned ? DirectoryHash.Unsigned : 0;
+        return Math.Min(DirectoryHash.Of(version, name, state.HashSeed), LargestHash);
+    }
 
     // The last entry whose hash is not above: one with the lowest bit set goes on with names of the one before.
     private Frame Enter(uint at, int start, uint hash)
@@ -278,7 +282,8 @@ internal sealed class DirectoryIndex(EditState state, DirectoryEditor directory,
     {
         int limit = BinaryPrimitives.ReadUInt16LittleEndian(block[start..]);
         int count = BinaryPrimitives.ReadUInt16LittleEndian(block[(start + 2)..]);
-        return limit == Limit(start) && count >= 1 && count <= limit ? count : throw Damaged("a count or a limit is wrong");
+        var isSound = limit == Limit(start) && count >= 1 && count <= limit;
+        return isSound ? count : throw Damaged("a count or a limit is wrong");
     }
 
     // The first entry has no hash: limit and count lie there.
@@ -299,7 +304,8 @@ internal sealed class DirectoryIndex(EditState state, DirectoryEditor directory,
     private static uint HashAt(ReadOnlySpan<byte> block, int start, int entry) =>
         BinaryPrimitives.ReadUInt32LittleEndian(block[(start + entry * EntrySize)..]);
 
-    private EngineException Damaged(string what) => ExtCorrupt.Because($"the index of directory, inode {number}: {what}.");
+    private EngineException Damaged(string what) =>
+        ExtCorrupt.Because($"the index of directory, inode {number}: {what}.");
 
     private static EngineException IsFull() =>
         new(ErrorIds.OverlayFull, "The index of the directory is full.", "Use subdirectories.");

@@ -5,10 +5,8 @@ namespace OverlayTools.Ext.Edit;
 /// <summary>What all parts of an editor share: the changed blocks, the bookkeeping, and the time that counts.</summary>
 internal sealed class EditState
 {
-    private const int SpillBytes = 16 << 20;
-
     private readonly bool _hasLargeFiles;
-    private long _spillAt = SpillBytes;
+    private long _unspilled;
 
     public EditState(Window window, ExtFileSystem onDisk, JournalLog journal)
     {
@@ -23,7 +21,7 @@ internal sealed class EditState
         HasTypes = (onDisk.Superblock.FeatureIncompat & ExtFeatures.IncompatFileType) != 0;
         FirstInode = onDisk.Superblock.FirstInode;
         _hasLargeFiles = (onDisk.Superblock.FeatureRoCompat & ExtFeatures.RoCompatLargeFile) != 0;
-        Math = new BlockMapMath(Geometry.BlockSize);
+        MapMath = new BlockMapMath(Geometry.BlockSize);
         Names = new LinearNameCache();
     }
 
@@ -37,7 +35,7 @@ internal sealed class EditState
 
     public BlockGroups Groups { get; }
 
-    public BlockMapMath Math { get; }
+    public BlockMapMath MapMath { get; }
 
     public LinearNameCache Names { get; }
 
@@ -57,6 +55,10 @@ internal sealed class EditState
 
     /// <summary>Sectors of 512 bytes in a block, as <c>i_blocks</c> counts.</summary>
     public uint SectorsPerBlock => (uint)Geometry.BlockSize / 512;
+
+    /// <summary>Bytes of changed blocks that may lie in memory before those that can be on the disk already are
+    /// written.</summary>
+    public long SpillBytes { get; set; } = 16 << 20;
 
     /// <summary>The time of the operation.</summary>
     public ExtTime Now { get; set; }
@@ -84,7 +86,8 @@ internal sealed class EditState
         var inode = ReadInode(number);
         if (inode.FileType != ExtFileType.Directory)
             throw new EngineException(ErrorIds.OverlayWrongFileType, $"Inode {number} is not a directory.", null);
-        if (inode.Size <= 0 || inode.Size % BlockSize != 0 || inode.Size > Geometry.SizeBytes || inode.Size > int.MaxValue)
+        if (inode.Size <= 0 || inode.Size % BlockSize != 0 || inode.Size > Geometry.SizeBytes
+            || inode.Size > int.MaxValue)
             throw ExtCorrupt.Because($"directory, inode {number}: its size is {inode.Size}.");
         return inode;
     }
@@ -105,13 +108,24 @@ internal sealed class EditState
         WriteSuperblock(superblock);
     }
 
+    /// <summary>Says in the superblock how the hashes of indexes take letters, where it does not yet.</summary>
+    public void NoteSignedness()
+    {
+        var superblock = ReadSuperblock();
+        if ((superblock.Flags & (ExtSuperblock.SignedHash | ExtSuperblock.UnsignedHash)) != 0)
+            return;
+        superblock.Flags |= ExtSuperblock.SignedHash;
+        WriteSuperblock(superblock);
+    }
+
     /// <summary>Puts the counts into the superblock.</summary>
     public void UpdateSuperblock()
     {
         var superblock = ReadSuperblock();
         superblock.FreeBlocksCount = Groups.FreeBlocks;
         superblock.FreeInodesCount = Groups.FreeInodes;
-        superblock.WriteTime = (uint)Now.Seconds;
+        // One that is to come is an error to e2fsck.
+        superblock.WriteTime = (uint)Math.Clamp(Now.Seconds, 1, DateTimeOffset.UtcNow.ToUnixTimeSeconds());
         WriteSuperblock(superblock);
     }
 
@@ -137,11 +151,11 @@ internal sealed class EditState
     /// <summary>Keeps memory small: what nothing on the disk leads to can be there already.</summary>
     public void SpillIfLarge()
     {
-        if ((long)Stage.ChangedCount * BlockSize <= _spillAt)
+        if ((long)Stage.ChangedCount * BlockSize <= _unspilled + SpillBytes)
             return;
         Stage.Spill(Groups.IsFresh);
         // What is left goes through the journal, and is not to be looked through for every operation.
-        _spillAt = (long)Stage.ChangedCount * BlockSize + SpillBytes;
+        _unspilled = (long)Stage.ChangedCount * BlockSize;
     }
 
     /// <summary>Forgets everything that is not on the disk.</summary>
@@ -150,6 +164,6 @@ internal sealed class EditState
         Stage.Clear();
         Groups.Clear();
         Names.Clear();
-        _spillAt = SpillBytes;
+        _unspilled = 0;
     }
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using OverlayTools.Ext.Edit;
 
 namespace OverlayTools.Ext;
 
@@ -46,7 +47,8 @@ public sealed partial class ExtEditor
     /// <exception cref="ArgumentOutOfRangeException">Another kind, or a number of more bits than the kernel
     /// has.</exception>
     public uint MakeNode(
-        uint parent, ExtName name, ExtFileType type, uint permissions, uint userId, uint groupId, uint major = 0, uint minor = 0) =>
+        uint parent, ExtName name, ExtFileType type, uint permissions, uint userId, uint groupId,
+        uint major = 0, uint minor = 0) =>
         Do(() => _names.MakeNode(parent, name, type, permissions, userId, groupId, major, minor));
 
     /// <summary>Makes a symbolic link.</summary>
@@ -81,12 +83,42 @@ public sealed partial class ExtEditor
     /// <see cref="ErrorIds.OverlayDirectoryNotEmpty"/>.</exception>
     public void RemoveDirectory(uint parent, ExtName name) => Do(() => _names.RemoveDirectory(parent, name));
 
-    /// <summary>Removes a file, or a directory with all that is in it.</summary>
+    /// <summary>Removes a file, or a directory with all that is in it: in one operation, or with
+    /// <see cref="CommitsWhenLarge"/> file by file, what is below first.</summary>
     /// <exception cref="EngineException">As <see cref="Unlink"/>.</exception>
-    /// <exception cref="OperationCanceledException">Nothing of it was removed.</exception>
+    /// <exception cref="OperationCanceledException">Nothing of it was removed, or with <see cref="CommitsWhenLarge"/>
+    /// a part.</exception>
     public void RemoveTree(
-        uint parent, ExtName name, IProgress<EngineProgress>? progress = null, CancellationToken cancellation = default) =>
-        Do(() => _names.RemoveTree(parent, name, progress, cancellation));
+        uint parent, ExtName name, IProgress<EngineProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        if (!CommitsWhenLarge)
+        {
+            Do(() => _names.RemoveTree(parent, name, progress, cancellation));
+            return;
+        }
+
+        var pending = new Stack<(uint Parent, ExtName Name)>([(parent, name)]);
+        var entered = new HashSet<uint>();
+        for (var done = 0L; pending.TryPeek(out var next);)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            if (Find(next.Parent, next.Name) is not { } inode
+                || _state.ReadInode(inode).FileType != ExtFileType.Directory)
+                Unlink(next.Parent, next.Name);
+            // Come back to, it is empty; or, in a damaged tree, leads to itself.
+            else if (!entered.Add(inode))
+                RemoveDirectory(next.Parent, next.Name);
+            else
+            {
+                foreach (var (child, _) in new DirectoryEditor(_state, inode).List())
+                    pending.Push((inode, child));
+                continue;
+            }
+
+            pending.Pop();
+            progress?.Report(new EngineProgress("Removing", ++done, done, "files"));
+        }
+    }
 
     /// <summary>Moves or renames a file. What has the new name is replaced: a file by a file, an empty directory by a
     /// directory. If both names are of one file, nothing happens.</summary>
@@ -100,8 +132,8 @@ public sealed partial class ExtEditor
     /// <summary>Writes bytes into a regular file; what lies between its end and the offset becomes a hole.</summary>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFull"/>, <see cref="ErrorIds.OverlaySizeTooLarge"/>
     /// beyond what a file can have, <see cref="ErrorIds.OverlayWrongFileType"/>,
-    /// <see cref="ErrorIds.OverlayFileNotFound"/>, <see cref="ErrorIds.OverlayCorrupt"/>. The file has its old size; but
-    /// of bytes that were written since the last commit some may be overwritten.</exception>
+    /// <see cref="ErrorIds.OverlayFileNotFound"/>, <see cref="ErrorIds.OverlayCorrupt"/>. The file has its old size;
+    /// but of bytes that were written since the last commit some may be overwritten.</exception>
     public void Write(uint inode, long offset, ReadOnlySpan<byte> bytes)
     {
         Begin();
@@ -148,9 +180,10 @@ public sealed partial class ExtEditor
     public void SetPermissions(uint inode, uint permissions) => Do(() => _inodes.SetPermissions(inode, permissions));
 
     /// <summary>Changes times; null keeps one, but for the time of the last change of the inode, which then is
-    /// now.</summary>
+    /// now. Inodes of 128 bytes have no nanoseconds.</summary>
     /// <exception cref="EngineException">As <see cref="SetOwner"/>.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">The inode cannot hold it.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">Inodes cannot hold it: before 1901, or after the year 2310 (2038
+    /// in those of 128 bytes).</exception>
     public void SetTimes(uint inode, ExtTime? accessed, ExtTime? modified, ExtTime? changed = null) =>
         Do(() => _inodes.SetTimes(inode, accessed, modified, changed));
 

@@ -7,13 +7,13 @@ namespace OverlayTools.Ext;
 /// <summary>
 /// Changes files in an ext2/ext3 file system that has a journal. Operations are collected until <see cref="Commit"/>,
 /// which makes all of them durable in one transaction of the image's own journal: after a crash at any point, whoever
-/// mounts or checks the image finds all of them or none. An operation that fails changes nothing, and the ones before it
-/// can still be committed. What is not committed is discarded.
+/// mounts or checks the image finds all of them or none. An operation that fails changes nothing, and the ones before
+/// it can still be committed. What is not committed is discarded.
 /// </summary>
 /// <remarks>
-/// Files are named by inode number; <see cref="Find(string, bool)"/> and <see cref="Split"/> turn paths into them. Owners and
-/// permissions are taken as they are given: there is no umask, no inheritance from the directory, and changing an owner
-/// keeps the set-id bits. While an editor is open nothing else may use the image.
+/// Files are named by inode number; <see cref="Find(string, bool)"/> and <see cref="Split"/> turn paths into them.
+/// Owners and permissions are taken as they are given: there is no umask, no inheritance from the directory, and
+/// changing an owner keeps the set-id bits. While an editor is open nothing else may use the image.
 /// </remarks>
 public sealed partial class ExtEditor : IDisposable
 {
@@ -26,6 +26,7 @@ public sealed partial class ExtEditor : IDisposable
     private readonly AttributeEditor _attributes;
     private readonly InodeEditor _inodes;
     private readonly NameEditor _names;
+    private ExtTime? _time;
     private bool _isOver;
 
     private ExtEditor(Window window, ExtFileSystem fileSystem)
@@ -44,10 +45,20 @@ public sealed partial class ExtEditor : IDisposable
 
     /// <summary>Whether an operation first commits the ones before it when together they may become more than the
     /// journal holds. A crash then leaves the state after one of the commits.</summary>
-    public bool CommitsWhenLarge { get; init; }
+    public bool CommitsWhenLarge { get; set; }
 
-    /// <summary>The time that operations set; null for the clock's.</summary>
-    public ExtTime? Time { get; set; }
+    /// <summary>The time that operations set, up to the year 2310; null for the clock's.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Inodes cannot hold it.</exception>
+    public ExtTime? Time
+    {
+        get => _time;
+        set
+        {
+            if (value is { } time)
+                _inodes.RequireTime(time);
+            _time = value;
+        }
+    }
 
     /// <summary>Whether there are changes that were not committed.</summary>
     public bool HasChanges => _state.Stage.HasChanges;
@@ -68,15 +79,29 @@ public sealed partial class ExtEditor : IDisposable
         }
     }
 
+    /// <summary>Opens a file system that was not unmounted cleanly, or that was: first its journal is replayed, and
+    /// files that wait to be deleted are, as a mount would do it.</summary>
+    /// <param name="window">The file system, for reading and writing.</param>
+    /// <param name="progress">Told of the replay.</param>
+    /// <param name="cancellation">Stops the recovery, which then still has to be done.</param>
+    /// <exception cref="EngineException">As <see cref="Open"/>, but for
+    /// <see cref="ErrorIds.OverlayDirtyJournal"/>.</exception>
+    public static ExtEditor OpenRecovered(
+        Window window, IProgress<EngineProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        ExtRecovery.Run(window, progress, cancellation);
+        return Open(window);
+    }
+
     /// <summary>Opens a file system for changing; nothing is written yet.</summary>
     /// <param name="window">The file system, for reading and writing.</param>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayNotExt3"/>,
-    /// <see cref="ErrorIds.OverlayFeatureUnsupported"/>, <see cref="ErrorIds.OverlayDirtyJournal"/> when the journal has
-    /// to be replayed, or files wait to be deleted, first, <see cref="ErrorIds.OverlayCorrupt"/> also when errors were
-    /// recorded.</exception>
+    /// <see cref="ErrorIds.OverlayFeatureUnsupported"/>, <see cref="ErrorIds.OverlayDirtyJournal"/> when it was not
+    /// unmounted cleanly, <see cref="ErrorIds.OverlayCorrupt"/> also when errors were recorded.</exception>
     public static ExtEditor Open(Window window)
     {
-        var fileSystem = OpenChangeable(window);
+        var fileSystem = ExtFileSystem.Open(window);
+        ExtResizer.RequireChangeable(fileSystem.Superblock);
         if (fileSystem.Superblock.LastOrphan != 0)
             throw new EngineException(ErrorIds.OverlayDirtyJournal,
                 "The file system was not unmounted cleanly: there are files that wait to be deleted or cut.",
@@ -85,8 +110,8 @@ public sealed partial class ExtEditor : IDisposable
     }
 
     /// <summary>Finds a file by its path from the root, component by component.</summary>
-    /// <param name="path">For example <c>/upper/etc</c>; <c>.</c> and doubled slashes are ignored, <c>..</c> at the root
-    /// stays there.</param>
+    /// <param name="path">For example <c>/upper/etc</c>; <c>.</c> and doubled slashes are ignored, <c>..</c> at the
+    /// root stays there.</param>
     /// <param name="followLinks">Whether symbolic links are followed, inside the file system; else one in the middle is
     /// not found.</param>
     /// <returns>The inode, or null when there is no such file.</returns>
@@ -147,7 +172,8 @@ public sealed partial class ExtEditor : IDisposable
         var cut = trimmed.LastIndexOf('/') + 1;
         var name = new ExtName(trimmed[cut..]);
         var parent = Find(trimmed[..cut], followLinks)
-            ?? throw new EngineException(ErrorIds.OverlayFileNotFound, $"'{trimmed[..cut]}' does not exist.", null, path);
+            ?? throw new EngineException(ErrorIds.OverlayFileNotFound,
+                $"'{trimmed[..cut]}' does not exist.", null, path);
         return (parent, name);
     }
 
@@ -157,8 +183,8 @@ public sealed partial class ExtEditor : IDisposable
     /// holds. Nothing was written then that anything leads to, and the changes are still there; they can only be
     /// discarded. <see cref="CommitIfLarge"/> between operations, or <see cref="CommitsWhenLarge"/>, avoids
     /// it.</exception>
-    /// <exception cref="IOException">Writing failed. The image is as before or as after, maybe only after its journal was
-    /// replayed; this editor can only be disposed of.</exception>
+    /// <exception cref="IOException">Writing failed. The image is as before or as after, maybe only after its journal
+    /// was replayed; this editor can only be disposed of.</exception>
     public bool Commit()
     {
         RequireOpen();
@@ -169,7 +195,7 @@ public sealed partial class ExtEditor : IDisposable
         _state.Stage.Spill(_state.Groups.IsFresh);
         if (!_journal.Fits(_state.Stage.ChangedCount))
             throw new EngineException(ErrorIds.OverlayChangeTooLarge,
-                $"The changes are in {_state.Stage.ChangedCount} blocks, more than the journal of the image holds at once.",
+                $"The changes are in {_state.Stage.ChangedCount} blocks, more than the image's journal holds at once.",
                 "Make the changes in several steps.");
         _isOver = true;
         _journal.Commit(_state.Stage.Changed());
@@ -178,8 +204,8 @@ public sealed partial class ExtEditor : IDisposable
         return true;
     }
 
-    /// <summary>Commits when the changes so far take half of the journal. Called between operations that need not be made
-    /// together, it keeps any number of them from becoming too large.</summary>
+    /// <summary>Commits when the changes so far take half of the journal. Called between operations that need not be
+    /// made together, it keeps any number of them from becoming too large.</summary>
     /// <returns>Whether it committed.</returns>
     /// <inheritdoc cref="Commit"/>
     public bool CommitIfLarge()
@@ -199,15 +225,14 @@ public sealed partial class ExtEditor : IDisposable
         _state.Clear();
     }
 
-    internal static ExtFileSystem OpenChangeable(Window window)
+    /// <summary>An editor of a file system in which files may wait to be deleted, and whose state nobody looked at; its
+    /// journal was replayed.</summary>
+    internal static ExtEditor OpenWithOrphans(Window window)
     {
         var fileSystem = ExtFileSystem.Open(window);
-        ExtResizer.RequireChangeable(fileSystem.Superblock);
-        return fileSystem;
+        ExtResizer.RequireFeatures(fileSystem.Superblock);
+        return new ExtEditor(window, fileSystem);
     }
-
-    /// <summary>An editor of a file system in which files may wait to be deleted.</summary>
-    internal static ExtEditor OpenWithOrphans(Window window) => new(window, OpenChangeable(window));
 
     internal (EditState State, InodeEditor Inodes) Parts => (_state, _inodes);
 

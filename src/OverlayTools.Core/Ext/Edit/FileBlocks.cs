@@ -37,7 +37,7 @@ internal sealed class FileBlocks
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayCorrupt"/>.</exception>
     public uint Need(long logical)
     {
-        var block = logical < _state.Math.MaxBlocks ? Find(logical) : 0;
+        var block = logical < _state.MapMath.MaxBlocks ? Find(logical) : 0;
         return block != 0 ? block : throw ExtCorrupt.Because($"inode {_number} has no block {logical}.");
     }
 
@@ -156,9 +156,9 @@ internal sealed class FileBlocks
 
     private int Path(long logical, Span<int> slots, out int slot)
     {
-        if (logical < 0 || logical >= _state.Math.MaxBlocks)
+        if (logical < 0 || logical >= _state.MapMath.MaxBlocks)
             throw ExtCorrupt.Because($"inode {_number} has no block {logical}.");
-        (var depth, var leaf, var middle, slot) = _state.Math.PathTo(logical);
+        (var depth, var leaf, var middle, slot) = _state.MapMath.PathTo(logical);
         if (depth == 0)
             return 0;
         slots[depth - 1] = slot;
@@ -176,7 +176,8 @@ internal sealed class FileBlocks
         return block;
     }
 
-    private static uint Pointer(ReadOnlySpan<byte> block, int slot) => BinaryPrimitives.ReadUInt32LittleEndian(block[(slot * 4)..]);
+    private static uint Pointer(ReadOnlySpan<byte> block, int slot) =>
+        BinaryPrimitives.ReadUInt32LittleEndian(block[(slot * 4)..]);
 
     private static void Pointer(Span<byte> block, int slot, uint value) =>
         BinaryPrimitives.WriteUInt32LittleEndian(block[(slot * 4)..], value);

@@ -115,15 +115,19 @@ internal sealed class FileContent(EditState state)
     {
         var inode = state.ReadInode(number);
         if (inode.FileType == ExtFileType.RegularFile)
-            return inode.Size >= 0 ? inode : throw ExtCorrupt.Because($"inode {number}: its size is {(ulong)inode.Size}.");
+        {
+            return inode.Size >= 0
+                ? inode : throw ExtCorrupt.Because($"inode {number}: its size is {(ulong)inode.Size}.");
+        }
+
         throw new EngineException(ErrorIds.OverlayWrongFileType, $"Inode {number} is not a regular file.", null);
     }
 
     private void RequireSize(long offset, long count)
     {
-        if (offset > state.Math.MaxBytes - count)
+        if (offset > state.MapMath.MaxBytes - count)
             throw new EngineException(ErrorIds.OverlaySizeTooLarge,
-                $"A file of this file system has at most {state.Math.MaxBytes} bytes.", "Split the file.");
+                $"A file of this file system has at most {state.MapMath.MaxBytes} bytes.", "Split the file.");
     }
 
     private void Touch(uint number, ExtInode inode)
@@ -177,8 +181,13 @@ internal sealed class FileContent(EditState state)
     private int Overwrite(FileBlocks map, long logical, uint first, int inside, ReadOnlySpan<byte> bytes)
     {
         var count = Math.Min(bytes.Length, BlockSize - inside);
-        for (var next = 1u; count < bytes.Length && map.Find(logical + next) == first + next && state.Groups.IsFresh(first + next); next++)
+        for (var next = 1u; count < bytes.Length && map.Find(logical + next) == first + next; next++)
+        {
+            if (!state.Groups.IsFresh(first + next))
+                break;
             count = (int)Math.Min(bytes.Length, (long)count + BlockSize);
+        }
+
         state.Stage.WriteThrough(state.Geometry.OffsetOf(first) + inside, bytes[..count]);
         return count;
     }
@@ -187,8 +196,13 @@ internal sealed class FileContent(EditState state)
     {
         var most = (inside + bytes.Length + BlockSize - 1) / BlockSize;
         var olds = new List<uint>(most) { old };
-        while (olds.Count < most && map.Find(logical + olds.Count) is var next && (next == 0 || !state.Groups.IsFresh(next)))
+        while (olds.Count < most)
+        {
+            var next = map.Find(logical + olds.Count);
+            if (next != 0 && state.Groups.IsFresh(next))
+                break;
             olds.Add(next);
+        }
 
         if (state.Groups.TryTake(Goal(map, number, logical), (uint)olds.Count) is not { } run)
             return WriteInPlace(old, inside, bytes);

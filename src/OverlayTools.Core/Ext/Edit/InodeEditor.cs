@@ -4,7 +4,8 @@ namespace OverlayTools.Ext.Edit;
 internal sealed class InodeEditor(EditState state, FileContent content, AttributeEditor attributes)
 {
     /// <summary>Makes an inode that has one name, or two if it is a directory; it is not written yet.</summary>
-    public (uint Number, ExtInode Inode) Make(uint parent, ExtFileType type, uint permissions, uint userId, uint groupId)
+    public (uint Number, ExtInode Inode) Make(
+        uint parent, ExtFileType type, uint permissions, uint userId, uint groupId)
     {
         var isDirectory = type == ExtFileType.Directory;
         var number = state.Groups.TakeInode(parent, isDirectory);
@@ -54,7 +55,9 @@ internal sealed class InodeEditor(EditState state, FileContent content, Attribut
         inode.Size = 0;
         inode.Pointers.Clear();
         inode.Body.Clear();
-        inode.DeletionTime = (uint)state.Now.Seconds;
+        // A small number would be the next inode on the list of files to delete.
+        inode.DeletionTime = state.Now.Seconds > state.Geometry.InodesCount && state.Now.Seconds <= uint.MaxValue
+            ? (uint)state.Now.Seconds : (uint)DateTimeOffset.UtcNow.ToUnixTimeSeconds();
         inode.Changed = state.Now;
         state.WriteInode(number, inode);
     }
@@ -99,10 +102,13 @@ internal sealed class InodeEditor(EditState state, FileContent content, Attribut
         _ => false,
     };
 
-    private void RequireTime(ExtTime time)
+    /// <summary>Whether inodes can hold a time.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">They cannot.</exception>
+    public void RequireTime(ExtTime time)
     {
-        // Two more bits of seconds are in the large inodes alone (kernel, Documentation/filesystems/ext4/inodes.rst).
-        var most = state.Geometry.InodeSize > ExtInode.OldSize ? (3L << 32) + int.MaxValue : int.MaxValue;
+        // Two more bits of seconds are in the large inodes alone (kernel, Documentation/filesystems/ext4/inodes.rst);
+        // and e2fsck takes the last of their values for times before 1970 that an old kernel wrote.
+        var most = state.Geometry.InodeSize > ExtInode.OldSize ? (2L << 32) + int.MaxValue : int.MaxValue;
         ArgumentOutOfRangeException.ThrowIfGreaterThan(time.Seconds, most, nameof(time));
         ArgumentOutOfRangeException.ThrowIfLessThan(time.Seconds, int.MinValue, nameof(time));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(time.Nanoseconds, 999_999_999u, nameof(time));

@@ -14,7 +14,8 @@ internal sealed class LinearNameCache
 
     public void Add(uint directory, LinearNames names)
     {
-        if (_directories.Count >= MostDirectories || _directories.Values.Sum(other => (long)other.Blocks.Count) > MostNames)
+        if (_directories.Count >= MostDirectories
+            || _directories.Values.Sum(other => (long)other.Blocks.Count) > MostNames)
             _directories.Clear();
         _directories.Add(directory, names);
     }

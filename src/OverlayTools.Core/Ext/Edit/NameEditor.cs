@@ -7,6 +7,9 @@ internal sealed class NameEditor(EditState state, InodeEditor inodes)
     /// (kernel, <c>EXT4_LINK_MAX</c>).</summary>
     internal const int MostLinks = 65000;
 
+    /// <summary>The kernel follows no longer path (<c>PATH_MAX</c>, its NUL included).</summary>
+    private const int LongestPath = 4096;
+
     /// <summary>The inode that a name leads to.</summary>
     public uint? Find(uint parent, ExtName name) => new DirectoryEditor(state, parent).Find(name.Bytes);
 
@@ -16,9 +19,11 @@ internal sealed class NameEditor(EditState state, InodeEditor inodes)
 
     /// <summary>Makes a device, a named pipe or a socket.</summary>
     public uint MakeNode(
-        uint parent, ExtName name, ExtFileType type, uint permissions, uint userId, uint groupId, uint major, uint minor)
+        uint parent, ExtName name, ExtFileType type, uint permissions, uint userId, uint groupId,
+        uint major, uint minor)
     {
-        if (type is not (ExtFileType.CharacterDevice or ExtFileType.BlockDevice or ExtFileType.Fifo or ExtFileType.Socket))
+        if (type is not (ExtFileType.CharacterDevice or ExtFileType.BlockDevice
+            or ExtFileType.Fifo or ExtFileType.Socket))
             throw new ArgumentOutOfRangeException(nameof(type), type, null);
         // Twelve bits and twenty, as the kernel's dev_t has.
         ArgumentOutOfRangeException.ThrowIfGreaterThan(major, 0xFFFu);
@@ -34,10 +39,12 @@ internal sealed class NameEditor(EditState state, InodeEditor inodes)
     public uint MakeSymbolicLink(uint parent, ExtName name, ReadOnlyMemory<byte> target, uint userId, uint groupId)
     {
         if (target.IsEmpty || target.Span.Contains((byte)0))
-            throw new EngineException(ErrorIds.InvalidDirectoryName, "The target of a symbolic link is empty, or has a NUL.", null);
-        if (target.Length >= Math.Min(state.BlockSize, 4096))
             throw new EngineException(ErrorIds.InvalidDirectoryName,
-                $"The target of a symbolic link has {target.Length} bytes; {Math.Min(state.BlockSize, 4096) - 1} are possible.", null);
+                "The target of a symbolic link is empty, or has a NUL.", null);
+        var most = Math.Min(state.BlockSize, LongestPath) - 1;
+        if (target.Length > most)
+            throw new EngineException(ErrorIds.InvalidDirectoryName,
+                $"The target of a symbolic link has {target.Length} bytes; {most} are possible.", null);
         return Create(parent, name, ExtFileType.SymbolicLink, 0x1FF, userId, groupId, made =>
         {
             made.Inode.Size = target.Length;
@@ -78,7 +85,8 @@ internal sealed class NameEditor(EditState state, InodeEditor inodes)
     {
         var inode = state.ReadInode(number);
         if (inode.FileType == ExtFileType.Directory)
-            throw new EngineException(ErrorIds.OverlayWrongFileType, "A directory cannot have a second name.", null, name);
+            throw new EngineException(ErrorIds.OverlayWrongFileType,
+                "A directory cannot have a second name.", null, name);
         var directory = Vacant(parent, name);
         RequireLink(inode, number);
         inode.LinksCount++;
@@ -151,7 +159,8 @@ internal sealed class NameEditor(EditState state, InodeEditor inodes)
     }
 
     /// <summary>Removes a file, or a directory with all that is in it.</summary>
-    public void RemoveTree(uint parent, ExtName name, IProgress<EngineProgress>? progress, CancellationToken cancellation)
+    public void RemoveTree(
+        uint parent, ExtName name, IProgress<EngineProgress>? progress, CancellationToken cancellation)
     {
         var (directory, number, inode) = Existing(parent, name);
         if (inode.FileType != ExtFileType.Directory)
@@ -201,7 +210,8 @@ internal sealed class NameEditor(EditState state, InodeEditor inodes)
         RequireName(name);
         var directory = new DirectoryEditor(state, parent);
         if (directory.Find(name.Bytes) is not null)
-            throw new EngineException(ErrorIds.OverlayAlreadyExists, $"'{name}' exists already.", "Choose another name.", name);
+            throw new EngineException(ErrorIds.OverlayAlreadyExists,
+                $"'{name}' exists already.", "Choose another name.", name);
         return directory;
     }
 
@@ -223,7 +233,8 @@ internal sealed class NameEditor(EditState state, InodeEditor inodes)
     private static void RequireName(ExtName name)
     {
         if (name.Bytes.IsEmpty)
-            throw new EngineException(ErrorIds.InvalidDirectoryName, "A file name cannot be empty.", "Choose another name.");
+            throw new EngineException(ErrorIds.InvalidDirectoryName,
+                "A file name cannot be empty.", "Choose another name.");
     }
 
     private static void RequireLink(ExtInode inode, uint number)

@@ -168,7 +168,8 @@ internal sealed class StagedBlocks(Window disk, int blockSize) : Window
                 continue;
             var start = Math.Max(position, block * blockSize);
             var stop = Math.Min(end, (block + 1) * blockSize);
-            content.AsSpan((int)(start - block * blockSize), (int)(stop - start)).CopyTo(buffer[(int)(start - position)..]);
+            content.AsSpan((int)(start - block * blockSize), (int)(stop - start))
+                .CopyTo(buffer[(int)(start - position)..]);
         }
     }
 

@@ -32,6 +32,13 @@ public sealed class ExtEditorModelTests(ITestOutputHelper output)
         Assert.True(done.Values.Sum() > 100, "nothing was done");
     }
 
+    private static ExtEditor Opened(Window window, long spillBytes)
+    {
+        var editor = ExtEditor.Open(window);
+        editor.Parts.State.SpillBytes = spillBytes;
+        return editor;
+    }
+
     private static void Run(
         (int Kind, int A, int B, int C)[] operations, int size, bool hasNanoseconds, string[] options, SortedDictionary<string, int> done)
     {
@@ -41,7 +48,8 @@ public sealed class ExtEditorModelTests(ITestOutputHelper output)
         using (var file = image.Open())
         {
             var window = new FileWindow(file);
-            var model = new EditModel(() => ExtEditor.Open(window), hasNanoseconds);
+            // Small ones too have to come to where blocks are written before the end.
+            var model = new EditModel(() => Opened(window, operations.Length % 2 == 0 ? 1 << 15 : 1 << 24), hasNanoseconds);
             root = model.Root;
             root.HasHiddenDirectory = true;
             foreach (var (kind, a, b, c) in operations)

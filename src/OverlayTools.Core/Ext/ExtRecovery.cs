@@ -1,0 +1,24 @@
+using OverlayTools.Ext.Edit;
+using OverlayTools.IO;
+
+namespace OverlayTools.Ext;
+
+/// <summary>Makes a file system clean that was in use when its system stopped.</summary>
+public static class ExtRecovery
+{
+    /// <summary>Does what a mount does first: replays the journal, deletes the files that had no name any more, and
+    /// finishes cutting those that were being cut.</summary>
+    /// <param name="window">The file system, for reading and writing.</param>
+    /// <param name="progress">Told of the replay.</param>
+    /// <param name="cancellation">Stops the work, which then still has to be done.</param>
+    /// <returns>Transactions that were replayed, and files that were finished with.</returns>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayNotExt3"/>,
+    /// <see cref="ErrorIds.OverlayFeatureUnsupported"/> or <see cref="ErrorIds.OverlayCorrupt"/>.</exception>
+    public static (int Transactions, int Orphans) Run(
+        Window window, IProgress<EngineProgress>? progress = null, CancellationToken cancellation = default)
+    {
+        var replay = JournalReplay.Find(window, cancellation);
+        replay?.Apply(progress, cancellation);
+        return (replay?.Transactions ?? 0, OrphanList.Process(window, cancellation));
+    }
+}

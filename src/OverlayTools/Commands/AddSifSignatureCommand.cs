@@ -1,0 +1,106 @@
+using System.Management.Automation;
+using OverlayTools.Completion;
+using OverlayTools.Sif;
+using OverlayTools.Sif.Signatures;
+
+namespace OverlayTools.Commands;
+
+/// <summary>Signs SIF images.</summary>
+[Cmdlet(VerbsCommon.Add, "SifSignature", SupportsShouldProcess = true, DefaultParameterSetName = PathSet)]
+[OutputType(typeof(SifDescriptorInfo))]
+public sealed class AddSifSignatureCommand : OverlayToolsCommand
+{
+    private const string PathSet = "Path";
+    private const string LiteralPathSet = "LiteralPath";
+
+    private SifSigningKey? _key;
+
+    /// <summary>The images; wildcards are allowed.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true,
+        ParameterSetName = PathSet)]
+    [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
+    public string[] Path { get; set; } = [];
+
+    /// <summary>The images; every character stands for itself.</summary>
+    [Parameter(Mandatory = true, ValueFromPipelineByPropertyName = true, ParameterSetName = LiteralPathSet)]
+    [Alias("PSPath", "FullName", "LP")]
+    [ValidateNotNullOrEmpty]
+    public string[] LiteralPath { get; set; } = [];
+
+    /// <summary>The PEM file with the private key.</summary>
+    [Parameter(Mandatory = true, Position = 1)]
+    [Alias("Key")]
+    [ValidateNotNullOrEmpty]
+    public string KeyPath { get; set; } = "";
+
+    /// <summary>The groups to sign; all when left out.</summary>
+    [Parameter]
+    [ArgumentCompleter(typeof(SifGroupIdCompleter))]
+    public uint[]? GroupId { get; set; }
+
+    /// <summary>The objects to sign; all of the groups when left out.</summary>
+    [Parameter]
+    [ArgumentCompleter(typeof(SifObjectIdCompleter))]
+    public uint[]? Id { get; set; }
+
+    /// <summary>Emits the new descriptors.</summary>
+    [Parameter]
+    public SwitchParameter PassThru { get; set; }
+
+    /// <inheritdoc/>
+    protected override void BeginProcessing()
+    {
+        try
+        {
+            _key = SifSigningKey.Load(GetUnresolvedProviderPathFromPSPath(KeyPath));
+        }
+        catch (Exception error) when (ErrorMapping.Understands(error))
+        {
+            ThrowTerminatingError(ErrorMapping.ToErrorRecord(error, KeyPath));
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        var literal = ParameterSetName == LiteralPathSet;
+        foreach (var path in ResolveExisting(literal ? LiteralPath : Path, literal))
+            ForTarget(path, () => Sign(path));
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+            _key?.Dispose();
+        base.Dispose(disposing);
+    }
+
+    private void Sign(string path)
+    {
+        if (!ShouldProcess(path, $"Sign with the key {_key!.KeyId}"))
+            return;
+
+        WarnOfWhatWillChange(path);
+        var result = SifSigning.Sign(path, _key, GroupId, Id, progress: Progress, token: Stopped);
+        if (!result.Locked)
+            WriteWarning(
+                $"The file system of '{path}' knows no locks: nothing would have kept another program from writing.");
+        if (!PassThru)
+            return;
+        foreach (var added in result.Signatures)
+            WriteObject(new SifDescriptorInfo(path, added));
+    }
+
+    private void WarnOfWhatWillChange(string path)
+    {
+        using var image = SifImage.Open(path, Stopped);
+        var writable = image.Objects.Where(o =>
+            o.Partition is { PartitionType: SifPartitionType.Overlay, FileSystem: SifFileSystem.Ext3 }
+            && o.GroupId is { } group && GroupId?.Contains(group) != false && Id?.Contains(o.Id) != false);
+        foreach (var overlay in writable)
+            WriteWarning($"Object {overlay.Id} of '{path}' is a writable overlay: the signature will not be valid any "
+                + "more as soon as a container writes to it.");
+    }
+}

@@ -1,0 +1,94 @@
+using System.Management.Automation;
+using OverlayTools.Sif.Signatures;
+
+namespace OverlayTools.Commands;
+
+/// <summary>What the cmdlets share that verify signatures of SIF images: the images, and the keys.</summary>
+public abstract class SifKeyCommand : OverlayToolsCommand
+{
+    private protected const string PathSet = "Path";
+    private protected const string LiteralPathSet = "LiteralPath";
+
+    private SifVerificationKeys? _keys;
+
+    /// <summary>The images; wildcards are allowed.</summary>
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true,
+        ParameterSetName = PathSet)]
+    [ValidateNotNullOrEmpty]
+    [SupportsWildcards]
+    public string[] Path { get; set; } = [];
+
+    /// <summary>The images; every character stands for itself.</summary>
+    [Parameter(Mandatory = true, ValueFromPipelineByPropertyName = true, ParameterSetName = LiteralPathSet)]
+    [Alias("PSPath", "FullName", "LP")]
+    [ValidateNotNullOrEmpty]
+    public string[] LiteralPath { get; set; } = [];
+
+    /// <summary>Files with public keys that are trusted: PEM, or OpenPGP, armored or not.</summary>
+    [Parameter]
+    [Alias("Key")]
+    [ValidateNotNullOrEmpty]
+    public string[]? KeyPath { get; set; }
+
+    /// <summary>OpenPGP keyrings with keys that are trusted; those of Apptainer when neither these nor keys are given.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string[]? KeyringPath { get; set; }
+
+    /// <summary>The keys that are trusted.</summary>
+    private protected SifVerificationKeys Keys => _keys!;
+
+    /// <inheritdoc/>
+    protected override void BeginProcessing()
+    {
+        // What was said to be trusted and cannot be read must not be passed over.
+        try
+        {
+            _keys = ReadKeys();
+        }
+        catch (Exception error) when (ErrorMapping.Understands(error))
+        {
+            ThrowTerminatingError(ErrorMapping.ToErrorRecord(error, (object?)KeyPath ?? KeyringPath));
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        var literal = ParameterSetName == LiteralPathSet;
+        foreach (var path in ResolveExisting(literal ? LiteralPath : Path, literal))
+            ForTarget(path, () => Process(path));
+    }
+
+    /// <summary>Does the work on one image.</summary>
+    /// <param name="path">The image's full path.</param>
+    private protected abstract void Process(string path);
+
+    private SifVerificationKeys ReadKeys()
+    {
+        var keys = new SifVerificationKeys();
+        foreach (var path in KeyPath ?? [])
+            keys.AddFile(GetUnresolvedProviderPathFromPSPath(path));
+        foreach (var path in KeyringPath ?? [])
+            keys.AddKeyring(GetUnresolvedProviderPathFromPSPath(path));
+        if (KeyPath is not null || KeyringPath is not null)
+            return keys;
+        foreach (var path in SifVerificationKeys.DefaultKeyrings)
+            AddDefault(keys, path);
+        return keys;
+    }
+
+    // Nobody asked for this one: without it, its signers are not known, and that is said anyway.
+    private void AddDefault(SifVerificationKeys keys, string path)
+    {
+        try
+        {
+            keys.AddKeyring(path);
+            WriteVerbose($"Keys were read from '{path}'.");
+        }
+        catch (Exception error) when (ErrorMapping.Understands(error))
+        {
+            WriteWarning($"No keys were read from '{path}': {error.Message}");
+        }
+    }
+}
