@@ -1,7 +1,9 @@
 using Microsoft.Win32.SafeHandles;
 using OverlayTools.Ext;
+using OverlayTools.Ext.Shrink;
 using OverlayTools.IO;
 using OverlayTools.Native;
+using OverlayTools.Sif;
 
 namespace OverlayTools.Overlays;
 
@@ -26,25 +28,20 @@ public static class OverlayResizer
     {
         var path = RealPath(request.Path);
         using var file = OverlayFile.OpenExisting(path, Open.ReadWrite);
-        var location = Locate(file, path, request.Id);
+        _ = Locate(file, path, request.Id);
         // In a SIF image the whole of it changes. That lock overlaps the range that Apptainer locks for a partition.
         var locked = RangeLock.Acquire(file, path, exclusive: true, 0, 0);
-        location = Locate(file, path, request.Id);
-        var window = location.Open(file);
-        ExtRecovery.Run(window, progress, token);
-
-        var sizes = SizesOf(request, location, window, token);
-        ResizableImage image = location.Id is { } id
-            ? new EmbeddedImage(file, path, id)
-            : new ImageFile(file, path, locked);
-        if (request.InodeCount is { } inodes)
-            return image.Rebuild(OverlayRebuild.Prepare(window, inodes, progress, token), sizes.NewSizeBytes, progress, token);
-        var current = ExtFileSystem.Open(window).Geometry.SizeBytes;
-        if (sizes.NewSizeBytes >= current)
-            image.Grow(sizes.NewSizeBytes, progress, token);
-        else
-            image.Shrink(sizes.NewSizeBytes, progress, token);
-        return image.Describe(token);
+        try
+        {
+            // A mount takes no lock.
+            SifEditor.RefuseUsed(file, path);
+            return Resize(file, path, locked, request, progress, token);
+        }
+        finally
+        {
+            // Not left to the closing of the file: a process that is being started just now has a copy of it.
+            FileLock.Release(file, 0, 0);
+        }
     }
 
     /// <summary>Grows or shrinks an image file.</summary>
@@ -73,6 +70,30 @@ public static class OverlayResizer
     {
         using var file = OverlayFile.OpenExisting(path, Open.ReadOnly);
         return ExtShrinker.MinimumSize(Locate(file, path, id).Open(file), token);
+    }
+
+    private static OverlayImage Resize(
+        SafeFileHandle file, string path, bool locked, OverlayResizing request,
+        IProgress<EngineProgress>? progress, CancellationToken token)
+    {
+        var location = Locate(file, path, request.Id);
+        var window = location.Open(file);
+        // Refuses a signed partition before a byte of it changes.
+        ResizableImage image = location.Id is { } id
+            ? new EmbeddedImage(file, path, id)
+            : new ImageFile(file, path, locked);
+        ExtRecovery.Run(window, progress, token);
+        LostReserve.Restore(window, progress, token);
+
+        var sizes = SizesOf(request, location, window, token);
+        if (request.InodeCount is { } inodes)
+            return image.Rebuild(OverlayRebuild.Prepare(window, inodes, progress, token), sizes.NewSizeBytes, progress, token);
+        var current = ExtFileSystem.Open(window).Geometry.SizeBytes;
+        if (sizes.NewSizeBytes >= current)
+            image.Grow(sizes.NewSizeBytes, progress, token);
+        else
+            image.Shrink(sizes.NewSizeBytes, progress, token);
+        return image.Describe(token);
     }
 
     private static OverlaySizes SizesOf(
