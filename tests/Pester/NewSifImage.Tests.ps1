@@ -101,7 +101,7 @@ Describe 'New-SifImage' {
         Get-SifDescriptor $image -DataType Partition | Export-SifObject -Destination $packed
         unsquashfs -cat $packed etc/motd | Should -Be welcome
         (unsquashfs -cat $packed .singularity.d/labels.json | ConvertFrom-Json).version | Should -Be '1.2'
-        unsquashfs -cat $packed .singularity.d/env/90-environment.sh | Should -Contain "export NAME='it'\''s'"
+        unsquashfs -cat $packed .singularity.d/env/90-environment.sh | Should -Contain 'export NAME="it''s"'
         (Get-SifDescriptor $image).DataType | Should -Be EnvironmentVariables, Labels, Partition
     }
 
