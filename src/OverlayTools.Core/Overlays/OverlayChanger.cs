@@ -10,8 +10,6 @@ namespace OverlayTools.Overlays;
 public static class OverlayChanger
 {
     private const string Activity = "Changing owners";
-    private const int MostLooks = 10;
-    private const int PauseMilliseconds = 20;
 
     /// <summary>Makes the change. A journal that has to be replayed is replayed first.</summary>
     /// <param name="change">What shall be different.</param>
@@ -33,12 +31,7 @@ public static class OverlayChanger
         var locations = OverlayLocation.Find(file, path, change.Id);
         if (!change.Force)
             RefuseSigned(file, path, locations);
-        foreach (var location in locations)
-        {
-            location.Lock(file, path, exclusive: true);
-            RefuseUsed(file, path, location);
-        }
-
+        using var use = OverlayLocation.Take(file, path, locations);
         foreach (var location in locations)
             Apply(location.Open(file), change, progress, token);
         return [.. locations.Select(location =>
@@ -75,24 +68,6 @@ public static class OverlayChanger
         if (sif.IsSigned)
             throw new EngineException(ErrorIds.SifSigned, $"'{path}' is signed, and its signature would no longer be valid.",
                 "Give -Force to change it all the same; it has to be signed again then.", path);
-    }
-
-    // A mount, or fuse2fs by hand, has no lock; but it has the file system in memory, and would write over ours.
-    private static void RefuseUsed(SafeFileHandle file, string path, OverlayLocation location)
-    {
-        for (var look = 1; ; look++)
-        {
-            var users = ImageUsers.Look().Of(file, location.Offset, location.Id is null ? 0 : location.Length)
-                .Where(user => user.Kind != ImageUseKind.Flock).ToList();
-            if (users.Count == 0)
-                return;
-            // A child of this process that is just being started has copies of all that is open, for a moment.
-            if (look == MostLooks || users.Exists(user => user.ParentProcessId != Environment.ProcessId))
-                throw new EngineException(ErrorIds.OverlayInUse,
-                    $"'{path}' cannot be changed: it is in use by {string.Join(", ", ImageUser.Principals(users))}.",
-                    "Wait until it has ended.", path);
-            Thread.Sleep(PauseMilliseconds);
-        }
     }
 
     // What is not committed yet is not read again: every file is visited once.

@@ -7,8 +7,8 @@ namespace OverlayTools.Sif;
 /// before or as after. The caller holds the image open and locked as a whole.
 /// </summary>
 /// <remarks>What decides are two fields side by side, offset and size: 16 bytes that are written at once where they lie
-/// in one sector, as they do in a table where everybody puts it. The rest of the slot, and the header, say nothing that a
-/// reader relies on.</remarks>
+/// in one sector, as they do in a table where everybody puts it. The rest of the slot, and the header, say nothing that
+/// a reader relies on.</remarks>
 internal sealed class SifPlacement
 {
     private const int SectorSize = 512;
@@ -76,7 +76,8 @@ internal sealed class SifPlacement
     public void Move(long offset, long size)
     {
         _file.Flush();
-        var start = SifImage.DataEnd(_image.Header, _image.Objects.Where(other => other.Id != _id && other.Offset < offset));
+        var before = _image.Objects.Where(other => other.Id != _id && other.Offset < offset);
+        var start = SifImage.DataEnd(_image.Header, before);
         var seconds = _options.Seconds(_image.IsDeterministic);
         var slot = new byte[SifDescriptor.Size];
         Object.Descriptor.Write(slot);
@@ -124,8 +125,10 @@ internal sealed class SifPlacement
     private void CheckUnsigned()
     {
         var item = Object;
-        var signed = item.GroupId is { } group && _image.IsGroupSigned(group);
-        if (!signed && !_image.Objects.Any(o => o.DataType == SifDataType.Signature && !o.LinkedToGroup && o.LinkedId == _id))
+        var inSignedGroup = item.GroupId is { } group && _image.IsGroupSigned(group);
+        var isSigned = _image.Objects.Any(
+            o => o.DataType == SifDataType.Signature && !o.LinkedToGroup && o.LinkedId == _id);
+        if (!inSignedGroup && !isSigned)
             return;
         throw new EngineException(ErrorIds.SifSigned,
             $"Object {_id} of '{_path}' is signed, and its signature would no longer be valid with another size.",

@@ -62,13 +62,21 @@ internal static class LostReserve
     private static ExtInode NewInode(ExtGeometry geometry)
     {
         var now = new ExtTime(DateTimeOffset.UtcNow.ToUnixTimeSeconds(), 0);
-        var inode = new ExtInode(geometry.InodeSize) { LinksCount = 1, Accessed = now, Modified = now, Changed = now, Created = now };
+        var inode = new ExtInode(geometry.InodeSize)
+        {
+            LinksCount = 1,
+            Accessed = now,
+            Modified = now,
+            Changed = now,
+            Created = now,
+        };
         inode.SetType(ExtFileType.RegularFile, 0x180);
         inode.Size = new ResizeTable(geometry).FileSize;
         return inode;
     }
 
-    private static IEnumerable<uint> Copies(ExtGeometry geometry) => geometry.BackupGroups(geometry.GroupCount).Prepend(0u);
+    private static IEnumerable<uint> Copies(ExtGeometry geometry) =>
+        geometry.BackupGroups(geometry.GroupCount).Prepend(0u);
 
     private static uint FirstAfterDescriptors(ExtGeometry geometry, uint group) =>
         geometry.FirstBlock(group) + 1 + geometry.DescriptorBlocks;
