@@ -1,6 +1,5 @@
 using OverlayTools.Ext;
 using OverlayTools.IO;
-using OverlayTools.Native;
 
 namespace OverlayTools.Overlays;
 
@@ -25,14 +24,11 @@ public static class OverlayChanger
         OverlayChange change, IProgress<EngineProgress>? progress = null, CancellationToken token = default)
     {
         var path = change.Path;
-        using var file = OverlayFile.OpenExisting(path, Open.ReadWrite);
-        var locations = OverlayLocation.Find(file, path, change.Id);
-        foreach (var location in locations)
-            location.Lock(file, path, exclusive: true);
-        foreach (var location in locations)
-            Apply(location.Open(file), change, progress, token);
-        return [.. locations.Select(location =>
-            OverlayReader.Describe(file, path, location.Id, location.Offset, location.Length, token))];
+        using var image = LockedImage.ToChange(path, change.Id);
+        foreach (var location in image.Locations)
+            Apply(location.Open(image.File), change, progress, token);
+        return [.. image.Locations.Select(location =>
+            OverlayReader.Describe(image.File, path, location.Id, location.Offset, location.Length, token))];
     }
 
     /// <summary>Makes the change in a file system that nobody else uses.</summary>

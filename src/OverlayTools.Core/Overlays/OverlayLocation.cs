@@ -37,9 +37,13 @@ internal readonly record struct OverlayLocation(uint? Id, long Offset, long Leng
     }
 
     /// <summary>Takes the lock that Apptainer takes for it.</summary>
+    /// <returns>False where there are no locks.</returns>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayInUse"/>.</exception>
-    public void Lock(SafeFileHandle file, string path, bool exclusive) =>
-        RangeLock.Acquire(file, path, exclusive, Offset, Id is null ? 0 : Length);
+    public bool Lock(SafeFileHandle file, string path, bool exclusive) =>
+        RangeLock.Acquire(file, path, exclusive, Offset, LockLength);
+
+    /// <summary>Bytes that are locked; 0 for all that the file will ever have.</summary>
+    public long LockLength => Id is null ? 0 : Length;
 
     /// <summary>A window on it.</summary>
     public Window Open(SafeFileHandle file) => Id is null ? new FileWindow(file) : new FileWindow(file, Offset, Length);

@@ -24,19 +24,19 @@ public static class OverlayResizer
     public static OverlayImage Resize(
         OverlayResizing request, IProgress<EngineProgress>? progress = null, CancellationToken token = default)
     {
-        var path = RealPath(request.Path);
-        using var file = OverlayFile.OpenExisting(path, Open.ReadWrite);
-        var location = Locate(file, path, request.Id);
+        // What is swapped in has to take the file's place, not that of a link to it.
+        var path = OverlayFile.RealPath(request.Path);
         // In a SIF image the whole of it changes. That lock overlaps the range that Apptainer locks for a partition.
-        var locked = RangeLock.Acquire(file, path, exclusive: true, 0, 0);
-        location = Locate(file, path, request.Id);
+        using var opened = LockedImage.ToChange(path, request.Id, whole: true);
+        var file = opened.File;
+        var location = TheOne(opened.Locations, path);
         var window = location.Open(file);
         ExtRecovery.Run(window, progress, token);
 
         var sizes = SizesOf(request, location, window, token);
         ResizableImage image = location.Id is { } id
             ? new EmbeddedImage(file, path, id)
-            : new ImageFile(file, path, locked);
+            : new ImageFile(file, path, opened.IsLocked);
         if (request.InodeCount is { } inodes)
             return image.Rebuild(OverlayRebuild.Prepare(window, inodes, progress, token), sizes.NewSizeBytes, progress, token);
         var current = ExtFileSystem.Open(window).Geometry.SizeBytes;
@@ -90,17 +90,13 @@ public static class OverlayResizer
         return new OverlaySizes(location.Length, size);
     }
 
-    private static OverlayLocation Locate(SafeFileHandle file, string path, uint? id)
-    {
-        var locations = OverlayLocation.Find(file, path, id);
-        return locations.Count == 1
+    private static OverlayLocation Locate(SafeFileHandle file, string path, uint? id) =>
+        TheOne(OverlayLocation.Find(file, path, id), path);
+
+    private static OverlayLocation TheOne(IReadOnlyList<OverlayLocation> locations, string path) =>
+        locations.Count == 1
             ? locations[0]
             : throw new EngineException(ErrorIds.OptionConflict,
                 $"'{path}' has {locations.Count} ext3 partitions: objects {string.Join(", ", locations.Select(one => one.Id))}.",
                 "Say with -Id which one is meant.", path);
-    }
-
-    // What is swapped in has to take the file's place, not that of a link to it.
-    private static string RealPath(string path) =>
-        File.Exists(path) ? new FileInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path) : path;
 }
