@@ -10,9 +10,6 @@ namespace OverlayTools.IO;
 /// </summary>
 internal sealed class ExclusiveUse : IDisposable
 {
-    private const int MostLooks = 10;
-    private const int PauseMilliseconds = 20;
-
     private readonly SafeFileHandle _file;
     private readonly string _path;
     private readonly IReadOnlyList<(long Offset, long Length)> _ranges;
@@ -69,20 +66,8 @@ internal sealed class ExclusiveUse : IDisposable
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayInUse"/>, naming who.</exception>
     public void RefuseUsed()
     {
-        for (var look = 1; ; look++)
-        {
-            var now = ImageUsers.Look();
-            var users = _ranges.SelectMany(range => now.Of(_file, range.Offset, range.Length))
-                .Where(user => user.Kind != ImageUseKind.Flock).ToList();
-            if (users.Count == 0)
-                return;
-            // A child of this process that is just being started has copies of all that is open, for a moment.
-            if (look == MostLooks || users.Exists(user => user.ParentProcessId != Environment.ProcessId))
-                throw new EngineException(ErrorIds.OverlayInUse,
-                    $"'{_path}' cannot be changed: it is in use by {string.Join(", ", ImageUser.Principals(users))}.",
-                    "Wait until it has ended.", _path);
-            Thread.Sleep(PauseMilliseconds);
-        }
+        foreach (var (offset, length) in _ranges)
+            ImageUsers.Refuse(_file, _path, offset, length);
     }
 
     /// <summary>Gives the lock back. That is not left to the closing of the file: a process that is being started just

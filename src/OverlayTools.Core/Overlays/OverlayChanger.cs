@@ -1,7 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 using OverlayTools.Ext;
 using OverlayTools.IO;
-using OverlayTools.Native;
 using OverlayTools.Sif;
 
 namespace OverlayTools.Overlays;
@@ -27,15 +26,13 @@ public static class OverlayChanger
         OverlayChange change, IProgress<EngineProgress>? progress = null, CancellationToken token = default)
     {
         var path = change.Path;
-        using var file = OverlayFile.OpenExisting(path, Open.ReadWrite);
-        var locations = OverlayLocation.Find(file, path, change.Id);
+        using var image = LockedImage.ToChange(path, change.Id);
         if (!change.Force)
-            RefuseSigned(file, path, locations);
-        using var use = OverlayLocation.Take(file, path, locations);
-        foreach (var location in locations)
-            Apply(location.Open(file), change, progress, token);
-        return [.. locations.Select(location =>
-            OverlayReader.Describe(file, path, location.Id, location.Offset, location.Length, token))];
+            RefuseSigned(image.File, path, image.Locations);
+        foreach (var location in image.Locations)
+            Apply(location.Open(image.File), change, progress, token);
+        return [.. image.Locations.Select(location =>
+            OverlayReader.Describe(image.File, path, location.Id, location.Offset, location.Length, token))];
     }
 
     /// <summary>Makes the change in a file system that nobody else uses.</summary>

@@ -26,16 +26,16 @@ public static class OverlayRepairer
         string path, uint? id = null, bool full = false,
         IProgress<EngineProgress>? progress = null, CancellationToken token = default)
     {
-        if (!File.Exists(path))
-            throw new EngineException(ErrorIds.OverlayFileNotFound, $"'{path}' does not exist.", "Check the path.", path);
         // What is swapped in has to take the file's place, not that of a link to it.
-        path = new FileInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path);
-        using var file = Open.File(path, Open.ReadWrite);
-        var locations = OverlayLocation.Find(file, path, id);
-        using var use = OverlayLocation.Take(file, path, locations);
+        path = OverlayFile.RealPath(path);
+        using var image = LockedImage.ToChange(path, id);
+        var (file, locations) = (image.File, image.Locations);
+
         var repairs = locations.Select(location => RepairOne(file, path, location, progress, token)).ToList();
         if (!full || repairs.TrueForAll(repair => repair.IsSound))
             return repairs;
+        // All of the file is copied: what others write elsewhere in it meanwhile would be lost.
+        image.LockWhole();
         RepairCopy(file, path, [.. locations.Where((_, i) => !repairs[i].IsSound)], progress, token);
         return [.. repairs.Select(repair => repair.IsSound ? repair : repair with { UsedE2fsck = true, ErrorCount = 0 })];
     }
@@ -83,10 +83,10 @@ public static class OverlayRepairer
             if (!left.IsSound)
                 throw new EngineException(ErrorIds.HelperFailed, $"After e2fsck, '{path}' still has {left.ErrorCount} error(s).",
                     "The image was not changed. Copy out of it what can be read.", path);
-            // The lock hangs on the open file: whoever opens the new one meanwhile shall find it locked.
-            location.Lock(copy.Handle, path, exclusive: true);
         }
 
+        // The lock hangs on the open file: whoever opens the new one meanwhile shall find it locked.
+        RangeLock.Acquire(copy.Handle, path, exclusive: true, 0, 0);
         copy.Commit(replace: true);
     }
 }

@@ -26,12 +26,11 @@ public static class OverlayResizer
     public static OverlayImage Resize(
         OverlayResizing request, IProgress<EngineProgress>? progress = null, CancellationToken token = default)
     {
-        var path = RealPath(request.Path);
-        using var file = OverlayFile.OpenExisting(path, Open.ReadWrite);
-        _ = Locate(file, path, request.Id);
+        // What is swapped in has to take the file's place, not that of a link to it.
+        var path = OverlayFile.RealPath(request.Path);
         // In a SIF image the whole of it changes. That lock overlaps the range that Apptainer locks for a partition.
-        using var use = ExclusiveUse.Take(file, path);
-        return Resize(file, path, use.IsLocked, request, progress, token);
+        using var opened = LockedImage.ToChange(path, request.Id, whole: true);
+        return Resize(opened, TheOne(opened.Locations, path), path, request, progress, token);
     }
 
     /// <summary>Grows or shrinks an image file.</summary>
@@ -64,15 +63,14 @@ public static class OverlayResizer
     }
 
     private static OverlayImage Resize(
-        SafeFileHandle file, string path, bool locked, OverlayResizing request,
+        LockedImage opened, OverlayLocation location, string path, OverlayResizing request,
         IProgress<EngineProgress>? progress, CancellationToken token)
     {
-        var location = Locate(file, path, request.Id);
-        var window = location.Open(file);
+        var window = location.Open(opened.File);
         // Refuses a signed partition before a byte of it changes.
         ResizableImage image = location.Id is { } id
-            ? new EmbeddedImage(file, path, id)
-            : new ImageFile(file, path, locked);
+            ? new EmbeddedImage(opened.File, path, id)
+            : new ImageFile(opened.File, path, opened.IsLocked);
         ExtRecovery.Run(window, progress, token);
         LostReserve.Restore(window, progress, token);
 
@@ -108,20 +106,14 @@ public static class OverlayResizer
         return new OverlaySizes(location.Length, size);
     }
 
-    private static OverlayLocation Locate(SafeFileHandle file, string path, uint? id)
-    {
-        var locations = OverlayLocation.Find(file, path, id);
-        return locations.Count == 1
+    private static OverlayLocation Locate(SafeFileHandle file, string path, uint? id) =>
+        TheOne(OverlayLocation.Find(file, path, id), path);
+
+    private static OverlayLocation TheOne(IReadOnlyList<OverlayLocation> locations, string path) =>
+        locations.Count == 1
             ? locations[0]
             : throw new EngineException(ErrorIds.OptionConflict,
                 $"'{path}' has {locations.Count} ext3 partitions: objects "
                     + $"{string.Join(", ", locations.Select(one => one.Id))}.",
                 "Say with -Id which one is meant.", path);
-    }
-
-    // What is swapped in has to take the file's place, not that of a link to it.
-    private static string RealPath(string path) =>
-        File.Exists(path)
-            ? new FileInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path)
-            : path;
 }

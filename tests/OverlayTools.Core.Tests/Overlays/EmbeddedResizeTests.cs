@@ -140,6 +140,64 @@ public sealed class EmbeddedResizeTests(ITestOutputHelper output) : IDisposable
         Assert.Equal(before, Hash(path));
     }
 
+    [Fact]
+    public void When_a_write_fails_while_it_grows_in_place_the_partition_is_as_long_as_its_file_system_will_be()
+    {
+        var pristine = Image(followed: false);
+        var path = _directory["failing.sif"];
+        var failures = 0;
+        for (var writes = 0; ; writes += 4)
+        {
+            CrashStates.Copy(pristine, path);
+            var failed = false;
+            using (var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite))
+            {
+                try
+                {
+                    new EmbeddedImage(file, path, 3, new FailingWindow(new FileWindow(file), writes)).Grow(48 * MiB, null, Token);
+                }
+                catch (IOException)
+                {
+                    failed = true;
+                }
+            }
+
+            var partition = Extract(path);
+            var (exit, said, error) = Machine.Run("e2fsck", "-f", "-p", partition.Path);
+            Assert.True(exit is 0 or 1, $"write {writes}: {said}{error}");
+            if (!failed)
+                break;
+            failures++;
+        }
+
+        Assert.InRange(failures, 5, 1000);
+    }
+
+    /// <summary>A disk that has no room for one write, and has some again afterwards.</summary>
+    private sealed class FailingWindow(Window inner, int writes) : Window
+    {
+        private int _left = writes;
+
+        public override long Length => inner.Length;
+
+        public override void Flush() => inner.Flush();
+
+        public override long NextData(long position) => inner.NextData(position);
+
+        public override void Clear(long position, long count) => inner.Clear(position, count);
+
+        public override void SetLength(long length) => inner.SetLength(length);
+
+        protected override void ReadCore(long position, Span<byte> buffer) => inner.Read(position, buffer);
+
+        protected override void WriteCore(long position, ReadOnlySpan<byte> bytes)
+        {
+            if (_left-- == 0)
+                throw new IOException("No space left on device", 28);
+            inner.Write(position, bytes);
+        }
+    }
+
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     // Objects 1: a root file system, 2: bytes, 3: the overlay of 40 MiB, 4: more bytes.
