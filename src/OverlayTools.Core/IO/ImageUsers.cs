@@ -32,6 +32,21 @@ public sealed class ImageUsers
     /// <summary>Looks now.</summary>
     public static ImageUsers Look() => new();
 
+    /// <summary>Refuses to change what somebody uses without a lock: a loop device, a mount, a program that writes. Who
+    /// takes the lock sees only those who take it too.</summary>
+    /// <param name="file">An open handle of the file, which holds the lock.</param>
+    /// <param name="path">Its path, for the error.</param>
+    /// <param name="offset">First byte of what shall be changed.</param>
+    /// <param name="length">Bytes in it; 0 means to the end.</param>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayInUse"/>.</exception>
+    public static void Refuse(SafeFileHandle file, string path, long offset, long length)
+    {
+        var users = Look().Of(file, offset, length).Where(user => user.Kind != ImageUseKind.Flock).ToList();
+        if (users.Count > 0)
+            throw new EngineException(ErrorIds.OverlayInUse,
+                $"'{path}' cannot be changed: it is in use by {string.Join(", ", users)}.", "Wait until it has ended.", path);
+    }
+
     /// <summary>Who uses a range of a file; other handles of this process count too, the given one does not.</summary>
     /// <param name="file">An open handle of the file.</param>
     /// <param name="offset">First byte of the range.</param>

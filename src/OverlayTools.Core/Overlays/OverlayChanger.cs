@@ -20,15 +20,14 @@ public static class OverlayChanger
     /// <see cref="ErrorIds.OverlayNotExt3"/>, <see cref="ErrorIds.OverlayFeatureUnsupported"/>,
     /// <see cref="ErrorIds.OverlayCorrupt"/>, <see cref="ErrorIds.OverlayMissingUpper"/>,
     /// <see cref="ErrorIds.OverlayLabelInvalid"/>, <see cref="ErrorIds.OptionConflict"/>,
-    /// <see cref="ErrorIds.SifDescriptorNotFound"/>.</exception>
+    /// <see cref="ErrorIds.SifDescriptorNotFound"/>, <see cref="ErrorIds.SifSigned"/>,
+    /// <see cref="ErrorIds.SifCorrupt"/>.</exception>
     public static IReadOnlyList<OverlayImage> Apply(
         OverlayChange change, IProgress<EngineProgress>? progress = null, CancellationToken token = default)
     {
         var path = change.Path;
         using var file = OverlayFile.OpenExisting(path, Open.ReadWrite);
-        var locations = OverlayLocation.Find(file, path, change.Id);
-        foreach (var location in locations)
-            location.Lock(file, path, exclusive: true);
+        var locations = OverlayLocation.Claim(file, path, change.Id);
         foreach (var location in locations)
             Apply(location.Open(file), change, progress, token);
         return [.. locations.Select(location =>

@@ -20,7 +20,8 @@ public static class OverlayRepairer
     /// <param name="token">Stops the work; a journal that was not wholly replayed is replayed again.</param>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFileNotFound"/>, <see cref="ErrorIds.OverlayInUse"/>,
     /// <see cref="ErrorIds.OverlayNotExt3"/>, <see cref="ErrorIds.OverlayFeatureUnsupported"/>,
-    /// <see cref="ErrorIds.OptionConflict"/>; with <paramref name="full"/> <see cref="ErrorIds.RuntimeNotFound"/> and
+    /// <see cref="ErrorIds.OptionConflict"/>, <see cref="ErrorIds.SifSigned"/>, <see cref="ErrorIds.SifCorrupt"/>; with
+    /// <paramref name="full"/> <see cref="ErrorIds.RuntimeNotFound"/> and
     /// <see cref="ErrorIds.HelperFailed"/>, and the image is as without.</exception>
     public static IReadOnlyList<OverlayRepair> Repair(
         string path, uint? id = null, bool full = false,
@@ -31,10 +32,7 @@ public static class OverlayRepairer
         // What is swapped in has to take the file's place, not that of a link to it.
         path = new FileInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path);
         using var file = Open.File(path, Open.ReadWrite);
-        var locations = OverlayLocation.Find(file, path, id);
-        foreach (var location in locations)
-            location.Lock(file, path, exclusive: true);
-
+        var locations = OverlayLocation.Claim(file, path, id);
         var repairs = locations.Select(location => RepairOne(file, path, location, progress, token)).ToList();
         if (!full || repairs.TrueForAll(repair => repair.IsSound))
             return repairs;

@@ -30,6 +30,9 @@ public static class OverlayResizer
         // In a SIF image the whole of it changes. That lock overlaps the range that Apptainer locks for a partition.
         var locked = RangeLock.Acquire(file, path, exclusive: true, 0, 0);
         location = Locate(file, path, request.Id);
+        // A mount takes no lock. Behind an embedded overlay too: there it may grow over what a removal left.
+        ImageUsers.Refuse(file, path, location.Offset, 0);
+        OverlayLocation.RefuseUnchangeable(file, path, [location]);
         var window = location.Open(file);
         ExtRecovery.Run(window, progress, token);
 

@@ -26,7 +26,11 @@ public static partial class SifEditor
         string path, SifNewObject added, SifChangeOptions? options = null, IProgress<EngineProgress>? progress = null,
         CancellationToken token = default)
     {
-        var (placed, locked) = Locked(path, (file, _) => Add(file, path, added, options, progress, token));
+        var (placed, locked) = Locked(path, (file, handle) =>
+        {
+            RefuseUsedRemains(handle, file, path, token);
+            return Add(file, path, added, options, progress, token);
+        });
         return new SifAddition(placed, locked);
     }
 
@@ -46,7 +50,7 @@ public static partial class SifEditor
         {
             // A mount takes no lock. Objects that merely lose their descriptors can still be read by who has them.
             if (options is { Zero: true } or { Compact: true })
-                RefuseUsed(handle, path);
+                ImageUsers.Refuse(handle, path, 0, 0);
             return Remove(file, path, ids, options, token);
         });
         return removed with { Locked = locked };
@@ -69,14 +73,15 @@ public static partial class SifEditor
         return change with { Locked = locked };
     }
 
-    /// <summary>Refuses an image that somebody uses without a lock: a loop device, a mount, a program that
-    /// writes.</summary>
-    internal static void RefuseUsed(SafeFileHandle file, string path)
+    /// <summary>Refuses to write behind the last object where somebody still uses what a removal left there: a partition
+    /// that is mounted stays so when its descriptor goes, and what is written through it would go into the new
+    /// object.</summary>
+    internal static void RefuseUsedRemains(SafeFileHandle handle, Window file, string path, CancellationToken token)
     {
-        var users = ImageUsers.Look().Of(file, 0, 0).Where(user => user.Kind != ImageUseKind.Flock).ToList();
-        if (users.Count > 0)
-            throw new EngineException(ErrorIds.OverlayInUse,
-                $"'{path}' cannot be changed: it is in use by {string.Join(", ", users)}.", "Wait until it has ended.", path);
+        using var image = SifImage.Open(file, path, token);
+        var end = SifImage.DataEnd(image.Header, image.Objects);
+        if (end < file.Length)
+            ImageUsers.Refuse(handle, path, end, 0);
     }
 
     private static (T Result, bool Locked) Locked<T>(string path, Func<Window, SafeFileHandle, T> change)

@@ -50,7 +50,7 @@ public static class SifOptimizer
         try
         {
             // A mount takes no lock, and what it wrote afterwards would go into the old file.
-            SifEditor.RefuseUsed(file, target);
+            ImageUsers.Refuse(file, target, 0, 0);
             var status = Statx.Of(file, target);
             using var image = SifImage.Open(new FileWindow(file), target, token);
             CheckChangeable(image);

@@ -52,7 +52,7 @@ internal sealed class SifPlacement
         if (image.ModificationFault is { } fault)
             throw SifFailure.NotChangeable(path, fault);
         var placement = new SifPlacement(file, path, id, image, options ?? new SifChangeOptions());
-        placement.CheckUnsigned();
+        image.RefuseSigned(placement.Object);
         if (placement.PlaceAt / SectorSize != (placement.PlaceAt + PlaceBytes - 1) / SectorSize)
             throw SifFailure.NotChangeable(path,
                 $"offset and size of object {id} cross the boundary of a sector (offset {placement.PlaceAt}), "
@@ -113,16 +113,5 @@ internal sealed class SifPlacement
         if (_file.Length > end)
             _file.SetLength(end);
         _file.Flush();
-    }
-
-    private void CheckUnsigned()
-    {
-        var item = Object;
-        var signed = item.GroupId is { } group && _image.IsGroupSigned(group);
-        if (!signed && !_image.Objects.Any(o => o.DataType == SifDataType.Signature && !o.LinkedToGroup && o.LinkedId == _id))
-            return;
-        throw new EngineException(ErrorIds.SifSigned,
-            $"Object {_id} of '{_path}' is signed, and its signature would no longer be valid with another size.",
-            "Change an unsigned copy of the image, and sign that.", _path);
     }
 }

@@ -35,6 +35,7 @@ public static class SifSigning
         try
         {
             var window = new FileWindow(file);
+            SifEditor.RefuseUsedRemains(file, window, path, token);
             var signatures = Prepare(window, path, key, groups, ids, new ObjectHasher(progress, token), token);
             return new SifSigningResult(
                 [.. signatures.Select(s => SifEditor.Add(window, path, s, options, null, token))], locked);
