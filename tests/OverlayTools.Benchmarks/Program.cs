@@ -35,11 +35,14 @@ using (var place = new Workplace(options))
         .. options.Wants("populate") ? Population.All(place) : [],
         .. options.Wants("resize") ? Resizing.All(place) : [],
         .. options.Wants("list") ? ListDescriptors.All(place) : [],
+        .. options.Wants("sif") ? SifImages.All(place) : [],
         .. options.Wants("container") ? NoOpContainer.All(place) : [],
     ];
     Report.Table([.. scenarios.Select(scenario => SideBySide.Measure(scenario, options.Runs))]);
     if (options.Wants("image"))
         NewImage.ReportParts(place);
+    if (options.Wants("sif"))
+        SifImages.ReportDiskUse(place);
     if (options.Wants("large"))
     {
         LargeImage.ReportDiskUse(place);

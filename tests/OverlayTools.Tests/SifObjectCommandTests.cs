@@ -52,6 +52,46 @@ public sealed class SifObjectCommandTests : IDisposable
     }
 
     [Fact]
+    public void Force_replaces_what_was_there_and_not_the_object_before()
+    {
+        _session.Run("""
+            'one' | Add-SifObject a.sif -DataType Generic -Name same
+            'two' | Add-SifObject a.sif -DataType Generic -Name same
+            [IO.File]::WriteAllText("$PWD/same", 'old')
+            Get-SifDescriptor a.sif -Name same | Export-SifObject -Force
+            """);
+        Assert.Equal("one\n", File.ReadAllText(_directory["same"]));
+        Assert.Contains("just now", Assert.Single(_session.Errors).Exception.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_object_that_is_called_as_its_image_does_not_replace_it()
+    {
+        _session.Run("'x' | Add-SifObject a.sif -DataType Generic -Name a.sif");
+        var before = File.ReadAllBytes(_directory["a.sif"]);
+        _session.Run("Export-SifObject a.sif 5 -Force");
+        Assert.Contains("the image itself", Assert.Single(_session.Errors).Exception.Message, StringComparison.Ordinal);
+        Assert.Equal(before, File.ReadAllBytes(_directory["a.sif"]));
+    }
+
+    [Fact]
+    public void A_name_that_a_command_would_take_for_an_option_is_not_made()
+    {
+        _session.Run("'x' | Add-SifObject a.sif -DataType Generic -Name -rf; Export-SifObject a.sif 5");
+        Assert.Empty(_session.Errors);
+        Assert.True(File.Exists(_directory["a.5.bin"]));
+    }
+
+    [Fact]
+    public void Nothing_is_added_when_no_content_was_given()
+    {
+        var before = File.ReadAllBytes(_directory["a.sif"]);
+        _session.Run("Add-SifObject a.sif -DataType Generic");
+        Assert.Contains("no content", Assert.Single(_session.Errors).Exception.Message, StringComparison.Ordinal);
+        Assert.Equal(before, File.ReadAllBytes(_directory["a.sif"]));
+    }
+
+    [Fact]
     public void A_link_that_leads_nowhere_now_is_warned_of()
     {
         _session.Run("Remove-SifObject a.sif 3");

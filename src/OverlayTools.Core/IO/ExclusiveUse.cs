@@ -70,6 +70,10 @@ internal sealed class ExclusiveUse : IDisposable
             ImageUsers.Refuse(_file, _path, offset, length);
     }
 
+    /// <summary>Refuses a file that somebody uses from an offset on.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayInUse"/>, naming who.</exception>
+    public void RefuseUsed(long offset) => ImageUsers.Refuse(_file, _path, offset, 0);
+
     /// <summary>Gives the lock back. That is not left to the closing of the file: a process that is being started just
     /// now has a copy of it, and would keep the lock for that moment.</summary>
     public void Dispose()

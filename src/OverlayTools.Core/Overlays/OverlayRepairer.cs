@@ -20,7 +20,8 @@ public static class OverlayRepairer
     /// <param name="token">Stops the work; a journal that was not wholly replayed is replayed again.</param>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFileNotFound"/>, <see cref="ErrorIds.OverlayInUse"/>,
     /// <see cref="ErrorIds.OverlayNotExt3"/>, <see cref="ErrorIds.OverlayFeatureUnsupported"/>,
-    /// <see cref="ErrorIds.OptionConflict"/>; with <paramref name="full"/> <see cref="ErrorIds.RuntimeNotFound"/> and
+    /// <see cref="ErrorIds.OptionConflict"/>, <see cref="ErrorIds.SifSigned"/>, <see cref="ErrorIds.SifCorrupt"/>; with
+    /// <paramref name="full"/> <see cref="ErrorIds.RuntimeNotFound"/> and
     /// <see cref="ErrorIds.HelperFailed"/>, and the image is as without.</exception>
     public static IReadOnlyList<OverlayRepair> Repair(
         string path, uint? id = null, bool full = false,
@@ -30,7 +31,7 @@ public static class OverlayRepairer
         path = OverlayFile.RealPath(path);
         using var image = LockedImage.ToChange(path, id);
         var (file, locations) = (image.File, image.Locations);
-
+        OverlayLocation.RefuseUnchangeable(file, path, locations);
         var repairs = locations.Select(location => RepairOne(file, path, location, progress, token)).ToList();
         if (!full || repairs.TrueForAll(repair => repair.IsSound))
             return repairs;

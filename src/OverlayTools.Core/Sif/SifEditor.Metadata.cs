@@ -32,9 +32,7 @@ public static partial class SifEditor
         if (metadata is SifPartitionMetadata)
             throw SifFailure.InvalidValue("What a partition is cannot be changed like this.",
                 "Use Set-SifPrimaryPartition, or add the partition anew.");
-        if (target.GroupId is { } group && image.IsGroupSigned(group))
-            throw Signed(path, $"Object {id} of '{path}' is in group {group}, which is signed.",
-                "Remove the signature first, or change an unsigned copy of the image.");
+        image.RefuseSigned(target);
         token.ThrowIfCancellationRequested();
 
         var time = (options ?? new SifChangeOptions()).Seconds(image.IsDeterministic);

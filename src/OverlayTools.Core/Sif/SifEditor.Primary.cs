@@ -23,10 +23,9 @@ public static partial class SifEditor
         var former = image.PrimaryPartition;
         foreach (var changed in new[] { target, former })
         {
-            if (changed?.GroupId is { } group && image.IsGroupSigned(group))
+            if (changed is not null && image.IsObjectSigned(changed))
                 throw Signed(path,
-                    $"Object {changed.Id} of '{path}' is in group {group}, which is signed: its signature would no "
-                        + "longer be valid.",
+                    $"Object {changed.Id} of '{path}' is signed: its signature would no longer be valid.",
                     "Remove the signature first, or change an unsigned copy of the image.");
         }
 

@@ -73,11 +73,12 @@ public static partial class SifEditor
         foreach (var gone in removed)
         {
             // A signature may go, and with the signature what it covers; the one without the other may not.
-            if (gone.DataType != SifDataType.Signature && gone.GroupId is { } group
-                && SifImage.SignatureOf(left, image.Objects, group) is { } signature)
+            if (gone.DataType != SifDataType.Signature
+                && SifImage.SignatureOf(left, image.Objects, gone) is { } signature)
                 throw Signed(image.Path,
-                    $"Object {gone.Id} of '{image.Path}' is in group {group}, which is signed by object "
-                        + $"{signature.Id}: without it the signature would no longer be valid.",
+                    $"Object {gone.Id} of '{image.Path}' is "
+                        + (gone.GroupId is { } group ? $"in group {group}, which is signed" : "signed")
+                        + $" by object {signature.Id}: without it the signature would no longer be valid.",
                     $"Remove the signature first: Remove-SifObject -Id {signature.Id}.");
             if (!force && gone.IsPartition(SifPartitionType.PrimarySystem))
                 throw new EngineException(ErrorIds.SifPrimaryPartitionProtected,

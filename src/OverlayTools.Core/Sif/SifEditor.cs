@@ -24,7 +24,11 @@ public static partial class SifEditor
         string path, SifNewObject added, SifChangeOptions? options = null, IProgress<EngineProgress>? progress = null,
         CancellationToken token = default)
     {
-        var (placed, locked) = Locked(path, (file, _) => Add(file, path, added, options, progress, token));
+        var (placed, locked) = Locked(path, (file, use) =>
+        {
+            RefuseUsedRemains(use, file, path, token);
+            return Add(file, path, added, options, progress, token);
+        });
         return new SifAddition(placed, locked);
     }
 
@@ -65,6 +69,17 @@ public static partial class SifEditor
     {
         var (change, locked) = Locked(path, (file, _) => SetPrimary(file, path, id, options, token));
         return change with { Locked = locked };
+    }
+
+    /// <summary>Refuses to write behind the last object where somebody still uses what a removal left there: a partition
+    /// that is mounted stays so when its descriptor goes, and what is written through it would go into the new
+    /// object.</summary>
+    internal static void RefuseUsedRemains(ExclusiveUse use, Window file, string path, CancellationToken token)
+    {
+        using var image = SifImage.Open(file, path, token);
+        var end = SifImage.DataEnd(image.Header, image.Objects);
+        if (end < file.Length)
+            use.RefuseUsed(end);
     }
 
     private static (T Result, bool Locked) Locked<T>(string path, Func<Window, ExclusiveUse, T> change)

@@ -28,6 +28,7 @@ public static class SifExporter
         var found = image.Find(id);
         var length = found.OpenData().Length;
         Lock(file, path, found);
+        RefuseSelf(file, path, target);
         using var copy = AtomicFile.Create(target, Mode, force);
         Ftruncate.File(copy.Handle, length, copy.TemporaryPath);
         if (length > 0)
@@ -65,10 +66,22 @@ public static class SifExporter
     /// <param name="found">The object.</param>
     /// <returns>A name without directory.</returns>
     public static string FileName(string imagePath, SifObject found) =>
-        // Whoever made the image chose the name: it must lead nowhere, and hide nowhere.
-        found.Name.Length > 0 && found.Name[0] is not '.' && found.Name.IndexOfAny(['/', '\\']) < 0
+        // Whoever made the image chose the name: it must lead nowhere, hide nowhere, and be no option of a command.
+        found.Name.Length > 0 && found.Name[0] is not ('.' or '-') && found.Name.IndexOfAny(['/', '\\']) < 0
             ? found.Name
             : $"{Path.GetFileNameWithoutExtension(imagePath)}.{found.Id}{Extension(found)}";
+
+    // The name may come from the image: whoever made it could have the whole image replaced by one of its objects.
+    private static void RefuseSelf(Microsoft.Win32.SafeHandles.SafeFileHandle file, string path, string target)
+    {
+        if (!File.Exists(target))
+            return;
+        using var existing = Open.File(target, Open.PathOnly);
+        var (one, other) = (Statx.Of(file, path), Statx.Of(existing, target));
+        if (one.Device == other.Device && one.Inode == other.Inode)
+            throw new EngineException(ErrorIds.OverlayAlreadyExists, $"'{target}' is the image itself.",
+                "Choose another name.", target);
+    }
 
     // The lock that who mounts the partition for writing takes too: half of the one state and half of the other is
     // nothing to keep.

@@ -159,6 +159,21 @@ public sealed class SifImage : IDisposable
     /// <param name="group">The group's number.</param>
     public bool IsGroupSigned(uint group) => SignatureOf(Objects, Objects, group) is not null;
 
+    /// <summary>Whether a signature, valid or not, covers an object: through its group, or, in the old format, by itself
+    /// even where it is in no group.</summary>
+    /// <param name="covered">The object.</param>
+    internal bool IsObjectSigned(SifObject covered) => SignatureOf(Objects, Objects, covered) is not null;
+
+    /// <summary>Refuses to change what a signature covers.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.SifSigned"/>.</exception>
+    internal void RefuseSigned(SifObject changed)
+    {
+        if (IsObjectSigned(changed))
+            throw new EngineException(ErrorIds.SifSigned,
+                $"Object {changed.Id} of '{Path}' is signed, and its signature would no longer be valid.",
+                "Change an unsigned copy of the image, and sign that.", Path);
+    }
+
     /// <inheritdoc/>
     public void Dispose() => _handle?.Dispose();
 
@@ -177,6 +192,18 @@ public sealed class SifImage : IDisposable
             && (o.LinkedToGroup
                 ? o.LinkedId == group
                 : objects.Any(signed => signed.Id == o.LinkedId && signed.GroupId == group)));
+
+    /// <summary>A signature that covers an object, or null.</summary>
+    /// <inheritdoc cref="SignatureOf(IEnumerable{SifObject}, IReadOnlyList{SifObject}, uint)"/>
+    /// <param name="candidates">Where to look for it.</param>
+    /// <param name="objects">All objects.</param>
+    /// <param name="covered">The object.</param>
+    internal static SifObject? SignatureOf(
+        IReadOnlyList<SifObject> candidates, IReadOnlyList<SifObject> objects, SifObject covered) =>
+        covered.GroupId is { } group
+            ? SignatureOf(candidates, objects, group)
+            : candidates.FirstOrDefault(o =>
+                o.DataType == SifDataType.Signature && !o.LinkedToGroup && o.LinkedId == covered.Id);
 
     private static bool StartsWithLuks(SifObject partition) =>
         partition.Fault is null && SifFileSystems.Detect(partition.OpenData()) == SifFileSystem.EncryptedSquashfs;

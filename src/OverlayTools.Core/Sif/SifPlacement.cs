@@ -53,7 +53,7 @@ internal sealed class SifPlacement
         if (image.ModificationFault is { } fault)
             throw SifFailure.NotChangeable(path, fault);
         var placement = new SifPlacement(file, path, id, image, options ?? new SifChangeOptions());
-        placement.CheckUnsigned();
+        image.RefuseSigned(placement.Object);
         return placement;
     }
 
@@ -120,18 +120,5 @@ internal sealed class SifPlacement
             slot.AsSpan(SifDescriptor.ModifiedAtOffset, sizeof(long)));
         header.Write(_file);
         _file.Flush();
-    }
-
-    private void CheckUnsigned()
-    {
-        var item = Object;
-        var inSignedGroup = item.GroupId is { } group && _image.IsGroupSigned(group);
-        var isSigned = _image.Objects.Any(
-            o => o.DataType == SifDataType.Signature && !o.LinkedToGroup && o.LinkedId == _id);
-        if (!inSignedGroup && !isSigned)
-            return;
-        throw new EngineException(ErrorIds.SifSigned,
-            $"Object {_id} of '{_path}' is signed, and its signature would no longer be valid with another size.",
-            "Change an unsigned copy of the image, and sign that.", _path);
     }
 }

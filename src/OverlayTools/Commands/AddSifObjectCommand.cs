@@ -150,6 +150,10 @@ public sealed class AddSifObjectCommand : SifAdditionCommand
                     $"Leave it out, or give -DataType {type}.", DataType);
         }
 
+        // An empty object is made from an empty file, not from what somebody forgot to say.
+        if (InputPath is null && !MyInvocation.ExpectingInput && !IsBound(nameof(InputObject)))
+            throw new EngineException(ErrorIds.OptionConflict, "There is no content to add.",
+                "Name a file with -InputPath, or bring the bytes through the pipeline.", DataType);
         if (DataType == SifDataType.Signature && !IsBound(nameof(HashType)))
             throw Missing(nameof(HashType));
         if (DataType == SifDataType.Sbom && SbomFormat is < SifSbomFormat.CycloneDxJson or > SifSbomFormat.SyftJson)

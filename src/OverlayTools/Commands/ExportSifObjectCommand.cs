@@ -9,6 +9,8 @@ namespace OverlayTools.Commands;
 [OutputType(typeof(FileInfo), typeof(byte[]))]
 public sealed class ExportSifObjectCommand : SifImageCommand
 {
+    private readonly HashSet<string> _made = new(StringComparer.Ordinal);
+
     /// <summary>The objects' ids.</summary>
     [Parameter(Mandatory = true, Position = 1, ValueFromPipelineByPropertyName = true)]
     [ArgumentCompleter(typeof(SifObjectIdCompleter))]
@@ -68,7 +70,12 @@ public sealed class ExportSifObjectCommand : SifImageCommand
             target = System.IO.Path.Combine(target, name);
         if (!ShouldProcess(target, $"Export {found} from '{path}'"))
             return;
+        // -Force is for what was there before, not for the object before this one.
+        if (_made.Contains(target))
+            throw new EngineException(ErrorIds.OverlayAlreadyExists,
+                $"'{target}' was made from another object just now.", "Export objects of the same name one by one.", target);
         SifExporter.ToFile(path, id, target, Force, Progress, Stopped);
+        _made.Add(target);
         if (PassThru)
             WriteObject(new FileInfo(target));
     }

@@ -26,7 +26,7 @@ public sealed class TestSifImageCommand : SifKeyCommand
         var isSound = true;
         foreach (var finding in SifTester.Test(path, Keys, options, Progress, Stopped))
         {
-            if (finding.IsError)
+            if (finding.IsError || IsAboutCoverage(finding))
                 WriteWarning($"{path}: {finding}");
             else
                 WriteVerbose($"{path}: {finding}");
@@ -36,4 +36,8 @@ public sealed class TestSifImageCommand : SifKeyCommand
 
         WriteObject(isSound);
     }
+
+    // Who sees a signature may take it to be about all that there is.
+    private static bool IsAboutCoverage(SifFinding finding) =>
+        finding.Id is SifFindingId.GroupNotSigned or SifFindingId.ObjectNotInGroup or SifFindingId.LegacySignature;
 }

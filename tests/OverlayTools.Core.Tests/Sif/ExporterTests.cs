@@ -33,6 +33,17 @@ public sealed class ExporterTests : IDisposable
     }
 
     [Fact]
+    public void The_image_itself_is_not_replaced_by_one_of_its_objects()
+    {
+        SifWriter.Create(Image, Deterministic, [Generic(Face)], token: TestContext.Current.CancellationToken);
+        var before = File.ReadAllBytes(Image);
+        var error = Assert.Throws<EngineException>(() =>
+            SifExporter.ToFile(Image, 1, Image, force: true, token: TestContext.Current.CancellationToken));
+        Assert.Equal(ErrorIds.OverlayAlreadyExists, error.ErrorId);
+        Assert.Equal(before, File.ReadAllBytes(Image));
+    }
+
+    [Fact]
     public void Beyond_4_GiB_holes_stay_holes() // offsets of 3 GiB + 3 GiB
     {
         const long length = 3L << 30;

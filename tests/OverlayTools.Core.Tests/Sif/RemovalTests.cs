@@ -54,6 +54,30 @@ public sealed class RemovalTests
         { "S14", 32180, "49da3f92ca801c22" },
     };
 
+    // A signature of the old format may be about an object that is in no group.
+    [Fact]
+    public void An_object_in_no_group_that_a_signature_is_about_stays()
+    {
+        var image = Create(Deterministic,
+            new SifNewObject { DataType = SifDataType.OciBlob, Content = SifContent.FromBytes(Face), GroupId = null },
+            Partition(Face, SifPartitionType.System, group: null), SignatureOf(1, group: false), SignatureOf(2, group: false));
+        foreach (var change in new Action<RecordingWindow>[]
+        {
+            file => SifEditor.Remove(file, ImagePath, [1], token: TestContext.Current.CancellationToken),
+            file => SifEditor.SetPrimary(file, ImagePath, 2, token: TestContext.Current.CancellationToken),
+            file => SifEditor.SetMetadata(file, ImagePath, 1, SifDigestMetadata.FromHash(new byte[32]),
+                token: TestContext.Current.CancellationToken),
+        })
+        {
+            var file = new RecordingWindow(image);
+            Assert.Equal(ErrorIds.SifSigned, Assert.Throws<EngineException>(() => change(file)).ErrorId);
+            Assert.Equal(image, file.Bytes);
+        }
+
+        var gone = new RecordingWindow(image);
+        SifEditor.Remove(gone, ImagePath, [1, 3], token: TestContext.Current.CancellationToken);
+    }
+
     [Theory]
     [MemberData(nameof(Described))]
     public void An_image_with_other_metadata_has_the_reference_bytes(string scenario, int size, string hash)
