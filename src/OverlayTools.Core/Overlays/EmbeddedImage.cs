@@ -92,7 +92,8 @@ internal sealed class EmbeddedImage : ResizableImage
         var used = _placement.SizeBytes;
         MakeElsewhere(size, target =>
         {
-            SparseCopy.Run(_file, source, _path, new SubWindow(target, 0, used), "Copying the overlay", progress, token);
+            var copy = new SubWindow(target, 0, used);
+            SparseCopy.Run(_file, source, _path, copy, "Copying the overlay", progress, token);
             ExtResizer.Grow(target, size, progress, token);
         });
     }

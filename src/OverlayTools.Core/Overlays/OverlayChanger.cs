@@ -1,6 +1,8 @@
+using Microsoft.Win32.SafeHandles;
 using OverlayTools.Ext;
 using OverlayTools.IO;
 using OverlayTools.Native;
+using OverlayTools.Sif;
 
 namespace OverlayTools.Overlays;
 
@@ -20,15 +22,16 @@ public static class OverlayChanger
     /// <see cref="ErrorIds.OverlayNotExt3"/>, <see cref="ErrorIds.OverlayFeatureUnsupported"/>,
     /// <see cref="ErrorIds.OverlayCorrupt"/>, <see cref="ErrorIds.OverlayMissingUpper"/>,
     /// <see cref="ErrorIds.OverlayLabelInvalid"/>, <see cref="ErrorIds.OptionConflict"/>,
-    /// <see cref="ErrorIds.SifDescriptorNotFound"/>.</exception>
+    /// <see cref="ErrorIds.SifDescriptorNotFound"/>, <see cref="ErrorIds.SifSigned"/>.</exception>
     public static IReadOnlyList<OverlayImage> Apply(
         OverlayChange change, IProgress<EngineProgress>? progress = null, CancellationToken token = default)
     {
         var path = change.Path;
         using var file = OverlayFile.OpenExisting(path, Open.ReadWrite);
         var locations = OverlayLocation.Find(file, path, change.Id);
-        foreach (var location in locations)
-            location.Lock(file, path, exclusive: true);
+        if (!change.Force)
+            RefuseSigned(file, path, locations);
+        using var use = OverlayLocation.Take(file, path, locations);
         foreach (var location in locations)
             Apply(location.Open(file), change, progress, token);
         return [.. locations.Select(location =>
@@ -55,6 +58,16 @@ public static class OverlayChanger
 
         token.ThrowIfCancellationRequested();
         editor.Commit();
+    }
+
+    private static void RefuseSigned(SafeFileHandle file, string path, IReadOnlyList<OverlayLocation> locations)
+    {
+        if (locations[0].Id is null)
+            return;
+        using var sif = SifImage.Open(new FileWindow(file), path);
+        if (sif.IsSigned)
+            throw new EngineException(ErrorIds.SifSigned, $"'{path}' is signed, and its signature would no longer be valid.",
+                "Give -Force to change it all the same; it has to be signed again then.", path);
     }
 
     // What is not committed yet is not read again: every file is visited once.

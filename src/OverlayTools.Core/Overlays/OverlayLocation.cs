@@ -39,10 +39,18 @@ internal readonly record struct OverlayLocation(uint? Id, long Offset, long Leng
     /// <summary>Takes the lock that Apptainer takes for it.</summary>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayInUse"/>.</exception>
     public void Lock(SafeFileHandle file, string path, bool exclusive) =>
-        RangeLock.Acquire(file, path, exclusive, Offset, Id is null ? 0 : Length);
+        RangeLock.Acquire(file, path, exclusive, Offset, LockLength);
+
+    /// <summary>Takes the file systems for changing them: the lock, and a look for those who use one without it.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayInUse"/>.</exception>
+    public static ExclusiveUse Take(SafeFileHandle file, string path, IEnumerable<OverlayLocation> locations) =>
+        ExclusiveUse.Take(file, path, [.. locations.Select(location => (location.Offset, location.LockLength))]);
 
     /// <summary>A window on it.</summary>
     public Window Open(SafeFileHandle file) => Id is null ? new FileWindow(file) : new FileWindow(file, Offset, Length);
+
+    // A file of its own is locked to its end, wherever that will be.
+    private long LockLength => Id is null ? 0 : Length;
 
     private static bool IsExt3(SifObject item) => item.Fault is null && item.Partition?.FileSystem == SifFileSystem.Ext3;
 }

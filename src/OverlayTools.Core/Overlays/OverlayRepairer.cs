@@ -32,9 +32,7 @@ public static class OverlayRepairer
         path = new FileInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path);
         using var file = Open.File(path, Open.ReadWrite);
         var locations = OverlayLocation.Find(file, path, id);
-        foreach (var location in locations)
-            location.Lock(file, path, exclusive: true);
-
+        using var use = OverlayLocation.Take(file, path, locations);
         var repairs = locations.Select(location => RepairOne(file, path, location, progress, token)).ToList();
         if (!full || repairs.TrueForAll(repair => repair.IsSound))
             return repairs;

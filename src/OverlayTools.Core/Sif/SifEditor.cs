@@ -1,6 +1,4 @@
-using Microsoft.Win32.SafeHandles;
 using OverlayTools.IO;
-using OverlayTools.Native;
 
 namespace OverlayTools.Sif;
 
@@ -42,11 +40,11 @@ public static partial class SifEditor
     public static SifRemoval Remove(
         string path, IReadOnlyCollection<uint> ids, SifRemoveOptions? options = null, CancellationToken token = default)
     {
-        var (removed, locked) = Locked(path, (file, handle) =>
+        var (removed, locked) = Locked(path, (file, use) =>
         {
             // A mount takes no lock. Objects that merely lose their descriptors can still be read by who has them.
             if (options is { Zero: true } or { Compact: true })
-                RefuseUsed(handle, path);
+                use.RefuseUsed();
             return Remove(file, path, ids, options, token);
         });
         return removed with { Locked = locked };
@@ -69,31 +67,12 @@ public static partial class SifEditor
         return change with { Locked = locked };
     }
 
-    /// <summary>Refuses an image that somebody uses without a lock: a loop device, a mount, a program that
-    /// writes.</summary>
-    internal static void RefuseUsed(SafeFileHandle file, string path)
-    {
-        var users = ImageUsers.Look().Of(file, 0, 0).Where(user => user.Kind != ImageUseKind.Flock).ToList();
-        if (users.Count > 0)
-            throw new EngineException(ErrorIds.OverlayInUse,
-                $"'{path}' cannot be changed: it is in use by {string.Join(", ", users)}.", "Wait until it has ended.", path);
-    }
-
-    private static (T Result, bool Locked) Locked<T>(string path, Func<Window, SafeFileHandle, T> change)
+    private static (T Result, bool Locked) Locked<T>(string path, Func<Window, ExclusiveUse, T> change)
     {
         using var file = SifFile.Open(path, writable: true);
         // Overlaps the range of every partition: a container that uses one of them holds a lock on it.
-        var locked = RangeLock.Acquire(file, path, exclusive: true, 0, 0);
-        try
-        {
-            return (change(new FileWindow(file), file), locked);
-        }
-        finally
-        {
-            // Not left to the closing of the file: a process that is being started just now has a copy of it, and
-            // would keep the lock for that moment.
-            FileLock.Release(file, 0, 0);
-        }
+        using var use = ExclusiveUse.Lock(file, path);
+        return (change(new FileWindow(file), use), use.IsLocked);
     }
 
     private static SifImage OpenChangeable(Window file, string path, CancellationToken token)
