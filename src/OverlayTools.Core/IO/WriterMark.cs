@@ -68,6 +68,9 @@ public sealed record WriterMark(string Host, int ProcessId, string? UserName, st
         return mark with { IsStale = mark.IsOfThisHost && !Directory.Exists($"/proc/{process.ToString(CultureInfo.InvariantCulture)}") };
     }
 
+    /// <summary>Whether an attribute is a mark.</summary>
+    internal static bool IsNameOfOne(string attribute) => attribute.StartsWith(AttributeName, StringComparison.Ordinal);
+
     private bool IsOfThisHost => string.Equals(Host, Environment.MachineName, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>For example <c>host n12, process 4711, user ana, Slurm job 42, since 2026-11-24 15:00:00Z</c>.</summary>

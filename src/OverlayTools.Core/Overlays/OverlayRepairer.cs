@@ -69,11 +69,7 @@ public static class OverlayRepairer
         SafeFileHandle file, string path, IReadOnlyList<OverlayLocation> damaged,
         IProgress<EngineProgress>? progress, CancellationToken token)
     {
-        var status = Statx.Of(file, path);
-        using var copy = AtomicFile.Create(path, status.Permissions, force: true);
-        if (status.UserId != User.EffectiveId() || status.GroupId != User.EffectiveGroupId())
-            Fchown.File(copy.Handle, status.UserId, status.GroupId, path);
-        File.SetUnixFileMode(copy.Handle, (UnixFileMode)status.Permissions);
+        using var copy = ImageReplacement.Begin(file, path);
         Ftruncate.File(copy.Handle, RandomAccess.GetLength(file), copy.TemporaryPath);
         SparseCopy.Run(file, path, new FileWindow(copy.Handle), "Copying", progress, token);
         foreach (var location in damaged)

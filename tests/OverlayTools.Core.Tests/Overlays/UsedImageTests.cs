@@ -121,6 +121,43 @@ public sealed class UsedImageTests : IDisposable
         }
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void What_takes_an_images_place_is_like_it_from_outside_and_has_all_its_names(bool full)
+    {
+        Machine.NeedTool("setfacl");
+        var image = Ext3Image.Made(_directory, 64 * MiB, OverlayTree.Create(0, 0, []));
+        Ext3Image.Run("debugfs", "-w", "-R", "clri /work", image.Path);
+        if (!full)
+            Ext3Image.Run("sh", "-c", "e2fsck -fy \"$0\" > /dev/null; exit 0", image.Path);
+        Ext3Image.Run("setfacl", "-m", "u:12345:rw", image.Path);
+        Ext3Image.Run("setfattr", "-n", "user.note", "-v", "mine", image.Path);
+        Ext3Image.Run("setfattr", "-n", "user.overlaytools.writer", "-v", "stale", image.Path);
+        Ext3Image.Run("ln", image.Path, _directory["other"]);
+        var before = Hash(image.Path);
+        Assert.Equal(ErrorIds.OverlayHasOtherNames, Assert.Throws<EngineException>(Replace).ErrorId);
+        Assert.Equal(before, Hash(image.Path));
+        Assert.Equal(2, Directory.GetFiles(_directory.Path).Length);
+
+        File.Delete(_directory["other"]);
+        var access = Ext3Image.Run("getfacl", "-cp", image.Path);
+        Replace();
+        Assert.NotEqual(before, Hash(image.Path));
+        Assert.Equal(access, Ext3Image.Run("getfacl", "-cp", image.Path));
+        var attributes = Ext3Image.Run("getfattr", "-d", "--absolute-names", image.Path);
+        Assert.Contains("user.note=\"mine\"", attributes, StringComparison.Ordinal);
+        Assert.DoesNotContain("writer", attributes, StringComparison.Ordinal);
+
+        void Replace()
+        {
+            if (full)
+                OverlayRepairer.Repair(image.Path, null, full: true, null, Token);
+            else
+                OverlayResizer.Resize(new OverlayResizing { Path = image.Path, InodeCount = 999 }, null, Token);
+        }
+    }
+
     [Fact]
     public void A_negative_size_is_too_small_whatever_is_forced()
     {
