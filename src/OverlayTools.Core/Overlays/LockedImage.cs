@@ -45,7 +45,8 @@ internal sealed class LockedImage : IDisposable
     public void LockWhole()
     {
         IsLocked &= RangeLock.Acquire(File, _path, exclusive: true, 0, 0);
-        RefuseUsers(0, 0, _ => true);
+        // Who only reads another part of it, as a container its root file system on a loop device, is not disturbed.
+        RefuseUsers(0, 0, user => user.Access == ImageAccess.Write);
     }
 
     /// <inheritdoc/>
@@ -79,14 +80,11 @@ internal sealed class LockedImage : IDisposable
     private void LockToChange(bool whole)
     {
         if (whole)
-        {
             LockWhole();
-            return;
-        }
-
         foreach (var location in Locations)
         {
-            IsLocked &= location.Lock(File, _path, exclusive: true);
+            if (!whole)
+                IsLocked &= location.Lock(File, _path, exclusive: true);
             RefuseUsers(location.Offset, location.LockLength, _ => true);
         }
     }
@@ -96,7 +94,9 @@ internal sealed class LockedImage : IDisposable
         foreach (var location in Locations)
         {
             IsLocked &= location.Lock(File, _path, exclusive: false);
-            RefuseUsers(location.Offset, location.LockLength, user => user.Access == ImageAccess.Write);
+            // To look at all processes takes longer than many a check: a mount is what matters.
+            if (ImageUsers.HasLoopDevice(File))
+                RefuseUsers(location.Offset, location.LockLength, user => user.Access == ImageAccess.Write);
         }
     }
 
