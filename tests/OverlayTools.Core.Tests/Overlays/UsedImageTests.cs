@@ -48,7 +48,21 @@ public sealed class UsedImageTests : IDisposable
         {
             Refused(() => OverlayChanger.Apply(new OverlayChange { Path = path, Id = 2, Label = "x" }, null, Token));
             Assert.Single(OverlayChanger.Apply(new OverlayChange { Path = path, Id = 3, Label = "x" }, null, Token));
+            Refused(() => OverlayTester.Test(path, 2, null, Token));
+            Assert.True(Assert.Single(OverlayTester.Test(path, 3, null, Token)).FileSystem.IsSound);
             Refused(() => OverlayResizer.Resize(new OverlayResizing { Path = path, Id = 3, GrowBy = MiB }, null, Token));
+        }
+        finally
+        {
+            Ext3Image.Run("umount", point);
+        }
+
+        // As a container has the root file system of the image.
+        Ext3Image.Run("mount", "-o", $"loop,ro,offset={offset},sizelimit={40 * MiB}", path, point);
+        try
+        {
+            OverlayResizer.Resize(new OverlayResizing { Path = path, Id = 3, GrowBy = MiB }, null, Token);
+            Refused(() => OverlayResizer.Resize(new OverlayResizing { Path = path, Id = 2, GrowBy = MiB }, null, Token));
         }
         finally
         {
@@ -119,6 +133,18 @@ public sealed class UsedImageTests : IDisposable
             Assert.Equal(ErrorIds.OverlayNotExt3,
                 Assert.Throws<EngineException>(() => OverlayRepairer.Repair(path, null, false, null, Token)).ErrorId);
         }
+    }
+
+    [Fact]
+    public void An_image_that_recorded_errors_is_not_built_anew_without_them()
+    {
+        Machine.NeedTool("debugfs");
+        var image = Ext3Image.Made(_directory, 64 * MiB, OverlayTree.Create(0, 0, []));
+        Ext3Image.Run("debugfs", "-w", "-R", "ssv state 3", image.Path);
+        var before = Hash(image.Path);
+        Assert.Equal(ErrorIds.OverlayCorrupt, Assert.Throws<EngineException>(() =>
+            OverlayResizer.Resize(new OverlayResizing { Path = image.Path, InodeCount = 999 }, null, Token)).ErrorId);
+        Assert.Equal(before, Hash(image.Path));
     }
 
     [Theory]
