@@ -2,10 +2,11 @@ using OverlayTools.Sif;
 
 namespace OverlayTools;
 
-/// <summary>An object in a SIF image, as the cmdlets emit it.</summary>
-public sealed class SifDescriptorInfo
+/// <summary>An object in a SIF image, as the cmdlets emit it. Types that say more of themselves have classes of their
+/// own.</summary>
+public class SifDescriptorInfo
 {
-    internal SifDescriptorInfo(string path, SifObject found)
+    private protected SifDescriptorInfo(string path, SifObject found)
     {
         Path = path;
         Id = found.Id;
@@ -27,6 +28,17 @@ public sealed class SifDescriptorInfo
         Position = found.PositionText;
         Fault = found.Fault;
     }
+
+    /// <summary>The description of an object, in the class for its type.</summary>
+    internal static SifDescriptorInfo Of(string path, SifObject found) => found.Metadata switch
+    {
+        SifPartitionMetadata => new SifPartitionInfo(path, found),
+        SifSignatureMetadata signature => new SifSignatureObjectInfo(path, found, signature),
+        SifMessageMetadata message => new SifMessageInfo(path, found, message),
+        SifSbomMetadata sbom => new SifSbomInfo(path, found, sbom),
+        SifDigestMetadata => new SifOciObjectInfo(path, found),
+        _ => new SifDescriptorInfo(path, found),
+    };
 
     /// <summary>The image's full path.</summary>
     public string Path { get; }
@@ -84,4 +96,55 @@ public sealed class SifDescriptorInfo
 
     /// <summary>Why the object's data cannot be had, or null.</summary>
     public string? Fault { get; }
+}
+
+/// <summary>A partition in a SIF image.</summary>
+public sealed class SifPartitionInfo : SifDescriptorInfo
+{
+    internal SifPartitionInfo(string path, SifObject found)
+        : base(path, found)
+    {
+    }
+}
+
+/// <summary>A signature in a SIF image, as its descriptor has it; nothing was verified.</summary>
+public sealed class SifSignatureObjectInfo : SifDescriptorInfo
+{
+    internal SifSignatureObjectInfo(string path, SifObject found, SifSignatureMetadata signature)
+        : base(path, found) => HashType = signature.HashType;
+
+    /// <summary>The hash that it was made over.</summary>
+    public SifHashType HashType { get; }
+}
+
+/// <summary>A cryptographic message in a SIF image.</summary>
+public sealed class SifMessageInfo : SifDescriptorInfo
+{
+    internal SifMessageInfo(string path, SifObject found, SifMessageMetadata message)
+        : base(path, found) => (MessageFormat, MessageType) = (message.Format, message.MessageType);
+
+    /// <summary>How it is written.</summary>
+    public SifMessageFormat MessageFormat { get; }
+
+    /// <summary>What it holds.</summary>
+    public SifMessageType MessageType { get; }
+}
+
+/// <summary>A software bill of materials in a SIF image.</summary>
+public sealed class SifSbomInfo : SifDescriptorInfo
+{
+    internal SifSbomInfo(string path, SifObject found, SifSbomMetadata sbom)
+        : base(path, found) => SbomFormat = sbom.Format;
+
+    /// <summary>Its format.</summary>
+    public SifSbomFormat SbomFormat { get; }
+}
+
+/// <summary>A root index or blob of an OCI image in a SIF image.</summary>
+public sealed class SifOciObjectInfo : SifDescriptorInfo
+{
+    internal SifOciObjectInfo(string path, SifObject found)
+        : base(path, found)
+    {
+    }
 }

@@ -57,6 +57,24 @@ public sealed class AddSifObjectTests : IDisposable
     }
 
     [Fact]
+    public void Each_type_is_an_object_of_its_own()
+    {
+        _session.Run("Add-SifObject a.sif file -DataType 5 -SignHash 2");
+        _session.Run("Add-SifObject a.sif file -DataType 8 -MessageFormat Pem -MessageType RsaOaep");
+        _session.Run("Add-SifObject a.sif file -DataType 9 -SbomFormat spdx-json");
+        _session.Run("Add-SifObject a.sif file -DataType 11");
+        var found = _session.Run("Get-SifDescriptor a.sif").Select(o => o.BaseObject).ToList();
+
+        Assert.IsType<SifPartitionInfo>(found[0]);
+        Assert.Equal(SifHashType.Sha384, Assert.IsType<SifSignatureObjectInfo>(found[1]).HashType);
+        var message = Assert.IsType<SifMessageInfo>(found[2]);
+        Assert.Equal((SifMessageFormat.Pem, SifMessageType.RsaOaep), (message.MessageFormat, message.MessageType));
+        Assert.Equal(SifSbomFormat.SpdxJson, Assert.IsType<SifSbomInfo>(found[3]).SbomFormat);
+        Assert.StartsWith("sha256:", Assert.IsType<SifOciObjectInfo>(found[4]).Digest, StringComparison.Ordinal);
+        Assert.Empty(_session.Errors);
+    }
+
+    [Fact]
     public void What_siftool_is_told_is_stored_as_siftool_stores_it()
     {
         Machine.NeedTool("siftool");
@@ -152,7 +170,7 @@ public sealed class AddSifObjectTests : IDisposable
     }
 
     private static SifDescriptorInfo Info(IReadOnlyList<PSObject> emitted) =>
-        Assert.IsType<SifDescriptorInfo>(Assert.Single(emitted).BaseObject);
+        Assert.IsAssignableFrom<SifDescriptorInfo>(Assert.Single(emitted).BaseObject);
 
     private byte[] Data(string name, uint id)
     {

@@ -95,19 +95,45 @@ public sealed class NewSifImageSourceTests : IDisposable
             ? ImageFiles.Debugfs(_directory["part"], $"cat /.singularity.d/{file}")
             : Machine.Run("unsquashfs", "-cat", _directory["part"], $".singularity.d/{file}").Output;
         Assert.Equal("#!/bin/sh\necho hi\n", Cat("runscript"));
-        Assert.Equal("#!/bin/sh\nexport A='1'\nexport NAME='it'\\''s'\n", Cat("env/90-environment.sh"));
+        Assert.Equal("#!/bin/sh\nexport A=\"1\"\nexport NAME=\"it's\"\n", Cat("env/90-environment.sh"));
         Assert.Equal("#!/bin/sh\n", Cat("env/99-base.sh"));
         Assert.Equal("""{"b":"3","version":"1.2"}""", Cat("labels.json").Replace("\n", "", StringComparison.Ordinal).Replace(" ", "", StringComparison.Ordinal));
         Assert.Equal("old", File.ReadAllText(_directory["root/.singularity.d/runscript"]));
     }
 
     [Fact]
-    public void Apptainer_shows_labels_and_variables()
+    public void Apptainer_runs_what_was_made_and_changed()
     {
         NeedPacker();
+        Machine.NeedRoot();
+        Machine.NeedTool("busybox");
         var apptainer = Machine.NeedApptainer();
-        Made("New-SifImage a.sif root -Labels @{ version = '1.2' } -Environment @{ NAME = 'me' } -FileSystem Squashfs");
-        Assert.Contains("FS (Squashfs/*System/", Machine.Run(apptainer, "sif", "list", _directory["a.sif"]).Output, StringComparison.Ordinal);
+        Assert.SkipUnless(Machine.Run("ldd", Machine.FindTool("busybox")!).ExitCode != 0, "needs a static busybox");
+        foreach (var name in new[] { "bin", "dev", "proc", "sys", "tmp", "var/tmp", "usr", "root" })
+            Directory.CreateDirectory(_directory[$"root/{name}"]);
+        File.Copy(Machine.FindTool("busybox")!, _directory["root/bin/busybox"]);
+        File.CreateSymbolicLink(_directory["root/bin/sh"], "busybox");
+        Machine.Run("tar", "-C", _directory["root"], "-cf", _directory["box.tar"], ".");
+        string Run(params string[] arguments)
+        {
+            var (exit, output, error) = Machine.RunWith(apptainer, ["--silent", .. arguments], null, _directory.Path,
+                ("HOME", _directory.Path));
+            Assert.True(exit == 0, error);
+            return output.TrimEnd();
+        }
+
+        _session.Run("New-SifImage a.sif box.tar -RunScript 'echo \"run $WHAT\"' -Labels @{ version = '1.2' } "
+            + "-Environment @{ WHAT = 'it''s \"\\ $HOME `x' }");
+        Assert.Empty(_session.Errors);
+        Assert.Equal("run it's \"\\ $HOME `x", Run("run", "a.sif"));
+        Assert.Contains("version: 1.2", Run("inspect", "--labels", "a.sif"), StringComparison.Ordinal);
+
+        // The table moves, the root file system too, and it goes on running.
+        _session.Run("1..50 | ForEach-Object { \"$_\" | Add-SifObject a.sif -DataType 7 -Force }");
+        Assert.Equal("ran", Run("exec", "a.sif", "sh", "-c", "echo ran"));
+        _session.Run("Get-SifDescriptor a.sif -DataType Generic, EnvironmentVariables | Remove-SifObject; Optimize-SifImage a.sif");
+        Assert.Empty(_session.Errors);
+        Assert.Equal("ran", Run("exec", "a.sif", "sh", "-c", "echo ran"));
     }
 
     [Theory]

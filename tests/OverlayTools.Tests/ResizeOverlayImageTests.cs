@@ -213,6 +213,27 @@ public sealed class ResizeOverlayImageTests : IDisposable
     }
 
     [Fact]
+    public void An_image_that_is_mounted_is_refused()
+    {
+        Machine.NeedRoot();
+        Directory.CreateDirectory(_directory["mnt"]);
+        var (exitCode, _, problem) = Machine.Run("mount", "-o", "loop", _directory["o.img"], _directory["mnt"]);
+        Assert.True(exitCode == 0, problem);
+        try
+        {
+            _session.Run("Resize-OverlayImage o.img 128MB; Resize-OverlayImage o.img -ToMinimumSize; Resize-OverlayImage o.img -InodeCount 500");
+        }
+        finally
+        {
+            Assert.Equal(0, Machine.Run("umount", _directory["mnt"]).ExitCode);
+        }
+
+        Assert.Equal(3, _session.Errors.Count);
+        Assert.All(_session.Errors, error => Assert.StartsWith(ErrorIds.OverlayInUse, error.FullyQualifiedErrorId, StringComparison.Ordinal));
+        Assert.Equal(64 * MiB, new FileInfo(_directory["o.img"]).Length);
+    }
+
+    [Fact]
     public void An_image_that_the_user_may_not_write_stays_as_it_is()
     {
         AsOrdinaryUser.Need();

@@ -124,6 +124,43 @@ public sealed class SetOverlayImageTests : IDisposable
     }
 
     [Fact]
+    public void A_signed_SIF_image_is_changed_only_by_force()
+    {
+        Machine.NeedTool("siftool");
+        ImageFiles.MakeSif(_directory["s.sif"], signed: true);
+        Machine.Run("siftool", "add", "--datatype", "4", "--partfs", "2", "--parttype", "4", "--partarch", "2", "--groupid", "1",
+            _directory["s.sif"], _directory["a.img"]);
+        var before = ImageFiles.Digest(_directory["s.sif"]);
+        _session.Run("Set-OverlayImage s.sif -Owner 7:8");
+        ErrorAssert.Single(_session, ErrorIds.SifSigned, ErrorCategory.SecurityError);
+        Assert.Equal(before, ImageFiles.Digest(_directory["s.sif"]));
+        Assert.Equal(["7:8"], _session.Lines("(Set-OverlayImage s.sif -Owner 7:8 -Force -PassThru).Owner"));
+    }
+
+    [Fact]
+    public void A_mounted_image_is_refused_though_it_has_no_lock()
+    {
+        Machine.NeedRoot();
+        Machine.NeedTool("losetup");
+        var (exit, device, error) = Machine.Run("losetup", "-f", "--show", _directory["a.img"]);
+        Assert.SkipUnless(exit == 0, "needs a loop device: " + error);
+        try
+        {
+            var before = ImageFiles.Digest(_directory["a.img"]);
+            _session.Run("Set-OverlayImage a.img -Owner 7:8");
+            Assert.Contains(device.Trim(), ErrorAssert.Single(_session, ErrorIds.OverlayInUse, ErrorCategory.ResourceBusy).ToString());
+            Assert.Equal(before, ImageFiles.Digest(_directory["a.img"]));
+        }
+        finally
+        {
+            Machine.Run("losetup", "-d", device.Trim());
+        }
+
+        _session.Run("Set-OverlayImage a.img -Owner 7:8");
+        Assert.Empty(_session.Errors);
+    }
+
+    [Fact]
     public void An_image_in_use_is_refused()
     {
         using var reader = Open.File(_directory["a.img"], Open.ReadOnly);

@@ -218,7 +218,7 @@ public sealed class SifCommandTests : IDisposable
     }
 
     private static SifDescriptorInfo Info(IReadOnlyList<PSObject> emitted) =>
-        Assert.IsType<SifDescriptorInfo>(Assert.Single(emitted).BaseObject);
+        Assert.IsAssignableFrom<SifDescriptorInfo>(Assert.Single(emitted).BaseObject);
 
     private void MakeImage(string name, uint group, SifArchitecture architecture = SifArchitecture.Amd64,
         bool signed = false)

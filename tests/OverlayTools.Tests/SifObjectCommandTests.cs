@@ -173,7 +173,7 @@ public sealed class SifObjectCommandTests : IDisposable
     [Fact]
     public void The_primary_partition_is_chosen_and_the_overlays_that_no_longer_count_are_named()
     {
-        var emitted = Assert.IsType<SifDescriptorInfo>(
+        var emitted = Assert.IsAssignableFrom<SifDescriptorInfo>(
             Assert.Single(_session.Run("Set-SifPrimaryPartition a.sif 3 -PassThru")).BaseObject);
         Assert.Equal(SifPartitionType.PrimarySystem, emitted.PartitionType);
         Assert.Empty(_session.Warnings);
@@ -201,6 +201,32 @@ public sealed class SifObjectCommandTests : IDisposable
         Assert.Equal(8192, won.ReclaimedBytes);
         Assert.Equal(new FileInfo(_directory["a.sif"]).Length, won.SizeBytes);
         Assert.Equal(1, won.MovedObjects);
+    }
+
+    [Theory]
+    [InlineData("Add-SifObject $args[0] big -DataType 7")]
+    [InlineData("Add-SifObject $args[1] big -DataType 7 -Force")]
+    [InlineData("Optimize-SifImage $args[0]")]
+    [InlineData("Export-SifObject $args[0] 2 $args[2]")]
+    public void A_full_disk_is_said_and_leaves_every_byte(string command)
+    {
+        using var disk = new SmallDisk(_directory["disk"], 8);
+        var noise = new byte[16 << 20];
+        new Random(1).NextBytes(noise);
+        File.WriteAllBytes(_directory["big"], noise);
+        SifNewObject Of(int size) =>
+            new() { DataType = SifDataType.Generic, Content = SifContent.FromBytes(noise.AsMemory(0, size)) };
+        SifWriter.Create(disk["a.sif"], new SifCreateOptions(), [Of(100_000), Of(4 << 20)],
+            token: TestContext.Current.CancellationToken);
+        SifEditor.Remove(disk["a.sif"], [1], token: TestContext.Current.CancellationToken);
+        SifWriter.Create(disk["full.sif"], new SifCreateOptions { Capacity = 1 }, [Of(100)],
+            token: TestContext.Current.CancellationToken);
+        var before = (ImageFiles.Digest(disk["a.sif"]), ImageFiles.Digest(disk["full.sif"]), string.Join(' ', disk.Names));
+
+        _session.Run(command, disk["a.sif"], disk["full.sif"], disk["out"]);
+
+        ErrorAssert.Single(_session, ErrorIds.DiskFull, ErrorCategory.ResourceUnavailable);
+        Assert.Equal(before, (ImageFiles.Digest(disk["a.sif"]), ImageFiles.Digest(disk["full.sif"]), string.Join(' ', disk.Names)));
     }
 
     [Fact]

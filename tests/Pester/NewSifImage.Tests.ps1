@@ -91,4 +91,22 @@ Describe 'New-SifImage' {
         $line = "New-SifImage a.sif root -$Parameter $Word"
         (TabExpansion2 $line $line.Length).CompletionMatches.CompletionText | Should -Be $Expected
     }
+
+    It 'packs a tar archive with labels and variables' {
+        Need tar, mksquashfs, unsquashfs
+        $archive = Join-Path $folder root.tar
+        tar -C $root -cf $archive .
+        New-SifImage $image $archive -FileSystem Squashfs -Labels @{ version = '1.2' } -Environment @{ NAME = "it's" } | Out-Null
+        $packed = Join-Path $folder packed
+        Get-SifDescriptor $image -DataType Partition | Export-SifObject -Destination $packed
+        unsquashfs -cat $packed etc/motd | Should -Be welcome
+        (unsquashfs -cat $packed .singularity.d/labels.json | ConvertFrom-Json).version | Should -Be '1.2'
+        unsquashfs -cat $packed .singularity.d/env/90-environment.sh | Should -Contain 'export NAME="it''s"'
+        (Get-SifDescriptor $image).DataType | Should -Be EnvironmentVariables, Labels, Partition
+    }
+
+    It 'makes an empty image, the same bytes every time with -Deterministic' {
+        (New-SifImage $image -Deterministic).ObjectCount | Should -Be 0
+        (Get-FileHash $image).Hash | Should -Be '1987D6041B278A3A87810475CE3BBE5416BC0301471C29C1E2F020579A61F815'
+    }
 }

@@ -59,7 +59,8 @@ internal static partial class ImageMetadata
         return json.ToArray();
     }
 
-    /// <summary>Shell commands that set the variables.</summary>
+    /// <summary>Shell commands that set the variables. In double quotes: the shell that Apptainer has for these scripts
+    /// keeps the backslash of <c>'\''</c>.</summary>
     /// <exception cref="EngineException"><see cref="ErrorIds.SifInvalidValue"/>: a name that no shell takes.</exception>
     public static string Exports(IReadOnlyDictionary<string, string> variables)
     {
@@ -69,8 +70,10 @@ internal static partial class ImageMetadata
             if (!Identifier().IsMatch(name) || value.Contains('\0', StringComparison.Ordinal))
                 throw new EngineException(ErrorIds.SifInvalidValue, $"'{name}' cannot be a variable of a shell.",
                     "Use letters, digits and underscores, and no digit first.", name);
-            text.Append("export ").Append(name).Append("='")
-                .Append(value.Replace("'", "'\\''", StringComparison.Ordinal)).Append("'\n");
+            text.Append("export ").Append(name).Append("=\"");
+            foreach (var character in value)
+                text.Append(character is '\\' or '"' or '$' or '`' ? "\\" : "").Append(character);
+            text.Append("\"\n");
         }
 
         return text.ToString();

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using OverlayTools.Ext;
 using OverlayTools.Native;
 using OverlayTools.Tar;
@@ -16,34 +17,38 @@ internal sealed class SquashfsPacker(
 {
     private const int PollMilliseconds = 100;
     private const int PipeBufferSize = 1 << 17;
+    private const string TimeVariable = "SOURCE_DATE_EPOCH";
     private const string Activity = "Packing root file system";
+
+    private static readonly string[] s_quiet = ["-noappend", "-no-progress", "-quiet"];
 
     /// <summary>Packs the source, a directory.</summary>
     /// <param name="scratch">An empty directory for files that go into the image.</param>
     /// <returns>What mksquashfs complained about, for example files that it could not read.</returns>
     /// <exception cref="EngineException"><see cref="ErrorIds.HelperFailed"/> with what it printed.</exception>
-    public IReadOnlyList<string> PackDirectory(string scratch) => Run(DirectoryArguments(scratch), null);
+    public IReadOnlyList<string> PackDirectory(string scratch) =>
+        Run([build.Source!, target, .. s_quiet, .. FixedTime(), .. DirectoryArguments(scratch)], null);
 
     /// <summary>Packs a tree, which mksquashfs reads as a tar archive.</summary>
     /// <returns>What mksquashfs complained about.</returns>
     /// <exception cref="EngineException"><see cref="ErrorIds.HelperFailed"/> with what it printed.</exception>
     public IReadOnlyList<string> PackTree(ExtNode root)
     {
-        List<string> arguments = ["-", target, "-tar", .. CommonArguments()];
         // The archive has no member for the root: old versions would not take it.
-        arguments.AddRange(["-root-mode", Convert.ToString(root.Permissions, 8), "-root-uid", $"{root.UserId}", "-root-gid",
-            $"{root.GroupId}"]);
-        if (build.Deterministic)
-            arguments.AddRange(["-root-time", $"{Math.Max(0, root.Modified?.Seconds ?? 0)}"]);
+        string[] arguments =
+        [
+            "-", target, "-tar", .. s_quiet, "-root-mode", Convert.ToString(root.Permissions, 8), "-root-uid",
+            $"{root.UserId}", "-root-gid", $"{root.GroupId}",
+        ];
         return Run(arguments, input =>
         {
             var buffered = new BufferedStream(input, PipeBufferSize);
             new TarTreeWriter(buffered, token).Write(root);
             buffered.Flush();
-        });
+        }, build.Deterministic ? LatestTime(root) : null);
     }
 
-    private IReadOnlyList<string> Run(List<string> arguments, Action<Stream>? feed)
+    private IReadOnlyList<string> Run(IEnumerable<string> arguments, Action<Stream>? feed, long? latestTime = null)
     {
         var start = new ProcessStartInfo(program)
         {
@@ -51,6 +56,11 @@ internal sealed class SquashfsPacker(
         };
         foreach (var argument in arguments)
             start.ArgumentList.Add(argument);
+        // It wants to be told a time in one way only. For an archive it takes no time for the root; but it moves back to
+        // this one whatever is later, the root's, which is the present, among it.
+        start.Environment.Remove(TimeVariable);
+        if (latestTime is { } latest)
+            start.Environment[TimeVariable] = latest.ToString(CultureInfo.InvariantCulture);
         using var process = Process.Start(start)
             ?? throw new EngineException(ErrorIds.HelperFailed, $"{program} could not be started.");
         var error = process.StandardError.ReadToEndAsync(CancellationToken.None);
@@ -98,15 +108,29 @@ internal sealed class SquashfsPacker(
         }
     }
 
-    private IEnumerable<string> CommonArguments()
+    private string[] FixedTime() => build.Deterministic ? ["-mkfs-time", "0"] : [];
+
+    private static long LatestTime(ExtNode root)
     {
-        string[] arguments = ["-noappend", "-no-progress", "-quiet"];
-        return build.Deterministic ? [.. arguments, "-mkfs-time", "0"] : arguments;
+        var latest = Math.Max(0, root.Modified?.Seconds ?? 0);
+        var pending = new Stack<ExtNode>([root]);
+        while (pending.TryPop(out var directory))
+        {
+            foreach (var (_, child) in directory.Children)
+            {
+                latest = Math.Max(latest, child.Modified?.Seconds ?? 0);
+                if (child.Type == ExtFileType.Directory)
+                    pending.Push(child);
+            }
+        }
+
+        // The file system has 32 bits.
+        return Math.Min(latest, uint.MaxValue);
     }
 
     private List<string> DirectoryArguments(string scratch)
     {
-        List<string> arguments = [build.Source!, target, .. CommonArguments()];
+        List<string> arguments = [];
         if (build.RootOwned)
             arguments.Add("-all-root");
         var files = ImageMetadata.Files(build,

@@ -33,16 +33,19 @@ internal sealed class BlockMap : FileMap
 
     /// <summary>The block on disk of the file's block, or 0 for a hole.</summary>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayCorrupt"/>.</exception>
-    public uint Find(long logical) => RunAt(logical).Start;
+    public uint Find(long logical) => RunAt(logical, 1).Start;
 
     /// <inheritdoc/>
-    public override (uint Start, long Count) RunAt(long logical)
+    public override (uint Start, long Count) RunAt(long logical) => RunAt(logical, int.MaxValue);
+
+    // Whoever asks for one block shall not pay for the length of a run: a journal has up to 262,144.
+    private (uint Start, long Count) RunAt(long logical, int most)
     {
         if (logical < 0 || logical >= _math.MaxBlocks)
             throw ExtCorrupt.Because($"inode {_number} has no block {logical}.");
         var (depth, leaf, middle, slot) = _math.PathTo(logical);
         if (depth == 0)
-            return Run(_inode.Pointers[..(ExtInode.DirectCount * 4)], slot);
+            return Run(_inode.Pointers[..(ExtInode.DirectCount * 4)], slot, most);
         var block = Checked(_inode.Pointer(11 + depth));
         if (block == 0)
             return (0, RestOfTree(depth, logical));
@@ -52,7 +55,7 @@ internal sealed class BlockMap : FileMap
             return (0, RestOfMiddle(logical));
         if (depth >= 2)
             block = Step(1, block, (int)((leaf - 1) % Fan));
-        return block == 0 ? (0, _math.RestOfLeaf(logical)) : Run(Load(0, block), slot);
+        return block == 0 ? (0, _math.RestOfLeaf(logical)) : Run(Load(0, block), slot, most);
     }
 
     // The rest of what one pointer of the inode leads to.
@@ -67,11 +70,11 @@ internal sealed class BlockMap : FileMap
     private long RestOfMiddle(long logical) =>
         Fan * Fan - (logical - ExtInode.DirectCount - Fan - Fan * Fan) % (Fan * Fan);
 
-    private (uint Start, long Count) Run(ReadOnlySpan<byte> pointers, int slot)
+    private (uint Start, long Count) Run(ReadOnlySpan<byte> pointers, int slot, int most)
     {
         var first = Checked(BinaryPrimitives.ReadUInt32LittleEndian(pointers[(slot * 4)..]));
         var count = 1;
-        for (pointers = pointers[(slot * 4 + 4)..]; pointers.Length > 0; pointers = pointers[4..], count++)
+        for (pointers = pointers[(slot * 4 + 4)..]; pointers.Length > 0 && count < most; pointers = pointers[4..], count++)
         {
             var next = BinaryPrimitives.ReadUInt32LittleEndian(pointers);
             if (next != (first == 0 ? 0 : first + (uint)count) || (first != 0 && next >= _fileSystem.Geometry.BlocksCount))

@@ -75,7 +75,8 @@ public static class ExtShrinker
 
     /// <summary>Refuses a file system that contradicts itself.</summary>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayCorrupt"/>.</exception>
-    internal static void RequireSound(Window window, IProgress<EngineProgress>? progress, CancellationToken cancellation)
+    internal static void RequireSound(
+        Window window, IProgress<EngineProgress>? progress, CancellationToken cancellation)
     {
         var check = ExtChecker.Check(window, progress, cancellation);
         if (!check.IsSound)
@@ -94,7 +95,8 @@ public static class ExtShrinker
 
     private static EngineException BelowMinimum(long asked, long least) =>
         new(ErrorIds.OverlayBelowMinimumSize,
-            $"{asked} bytes are too few for what is in the file system: it needs {least} bytes ({ByteSize.Format(least)}).",
+            $"{asked} bytes are too few for what is in the file system: "
+                + $"it needs {least} bytes ({ByteSize.Format(least)}).",
             $"Ask for {least} bytes or more, or for -ToMinimumSize.");
 
     private static EngineException Unsupported(string why) =>

@@ -80,7 +80,9 @@ internal sealed class GatheringWindow(Window inner) : Window
         (_least, _end) = (Math.Min(_least, position), Math.Max(_end, position + bytes.Length));
         if (_unsent < StartEach)
             return;
-        inner.StartFlush(_least, _end - _least);
+        // What is scattered takes the kernel as long to begin as to finish.
+        if (_end - _least <= 4 * _unsent)
+            inner.StartFlush(_least, _end - _least);
         (_unsent, _least, _end) = (0, long.MaxValue, 0);
     }
 }

@@ -11,6 +11,9 @@ namespace OverlayTools.IO;
 /// </summary>
 public sealed class ImageUsers
 {
+    private const int MostLooks = 10;
+    private const int PauseMilliseconds = 20;
+
     private const string FusePrograms = "fuse2fs";
 
     private readonly ILookup<ulong, OpenDescriptor> _open;
@@ -32,19 +35,30 @@ public sealed class ImageUsers
     /// <summary>Looks now.</summary>
     public static ImageUsers Look() => new();
 
-    /// <summary>Refuses to change what somebody uses without a lock: a loop device, a mount, a program that writes. Who
-    /// takes the lock sees only those who take it too.</summary>
-    /// <param name="file">An open handle of the file, which holds the lock.</param>
+    /// <summary>Refuses a range that somebody uses without a lock: a loop device, a mount, a program that has it open.
+    /// Who takes the lock sees only those who take it too.</summary>
+    /// <param name="file">An open handle of the file, which has the lock.</param>
     /// <param name="path">Its path, for the error.</param>
-    /// <param name="offset">First byte of what shall be changed.</param>
+    /// <param name="offset">First byte of the range.</param>
     /// <param name="length">Bytes in it; 0 means to the end.</param>
-    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayInUse"/>.</exception>
-    public static void Refuse(SafeFileHandle file, string path, long offset, long length)
+    /// <param name="hinders">Which users do; all, when left out.</param>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayInUse"/>, naming who.</exception>
+    public static void Refuse(
+        SafeFileHandle file, string path, long offset, long length, Predicate<ImageUser>? hinders = null)
     {
-        var users = Look().Of(file, offset, length).Where(user => user.Kind != ImageUseKind.Flock).ToList();
-        if (users.Count > 0)
-            throw new EngineException(ErrorIds.OverlayInUse,
-                $"'{path}' cannot be changed: it is in use by {string.Join(", ", users)}.", "Wait until it has ended.", path);
+        for (var look = 1; ; look++)
+        {
+            var users = Look().Of(file, offset, length)
+                .Where(user => user.Kind != ImageUseKind.Flock && hinders?.Invoke(user) != false).ToList();
+            if (users.Count == 0)
+                return;
+            // A child of this process that is just being started has copies of all that is open, for a moment.
+            if (look == MostLooks || users.Exists(user => user.ParentProcessId != Environment.ProcessId))
+                throw new EngineException(ErrorIds.OverlayInUse,
+                    $"'{path}' is in use by {string.Join(", ", ImageUser.Principals(users))}.", "Wait until that has ended.",
+                    path);
+            Thread.Sleep(PauseMilliseconds);
+        }
     }
 
     /// <summary>Who uses a range of a file; other handles of this process count too, the given one does not.</summary>

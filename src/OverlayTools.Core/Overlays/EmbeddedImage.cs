@@ -80,10 +80,21 @@ internal sealed class EmbeddedImage : ResizableImage
         }
         catch
         {
-            _placement.Move(offset, oldSize);
-            _placement.Release(offset + oldSize, size - oldSize);
+            if (HasFileSystemOf(oldSize))
+            {
+                _placement.Move(offset, oldSize);
+                _placement.Release(offset + oldSize, size - oldSize);
+            }
+
             throw;
         }
+    }
+
+    // Once the journal has the new size, a replay brings it: then the room has to stay, whatever failed afterwards.
+    private bool HasFileSystemOf(long size)
+    {
+        var superblock = ExtSuperblock.Read(FileSystem);
+        return !superblock.NeedsRecovery && (long)superblock.BlocksCount * superblock.BlockSize <= size;
     }
 
     private void GrowElsewhere(long size, IProgress<EngineProgress>? progress, CancellationToken token)
@@ -92,7 +103,8 @@ internal sealed class EmbeddedImage : ResizableImage
         var used = _placement.SizeBytes;
         MakeElsewhere(size, target =>
         {
-            SparseCopy.Run(_file, source, _path, new SubWindow(target, 0, used), "Copying the overlay", progress, token);
+            var copy = new SubWindow(target, 0, used);
+            SparseCopy.Run(_file, source, _path, copy, "Copying the overlay", progress, token);
             ExtResizer.Grow(target, size, progress, token);
         });
     }

@@ -39,6 +39,7 @@ internal sealed class ImageFile(SafeFileHandle file, string path, bool locked) :
         if (locked)
             RangeLock.Acquire(copy.Handle, path, exclusive: true, 0, 0);
         copy.Commit(replace: true);
+        FileLock.Release(copy.Handle, 0, 0);
         return OverlayReader.Describe(copy.Handle, path, id: null, 0, size, token);
     }
 

@@ -19,6 +19,9 @@ public sealed record OverlayChange
     /// <summary>Give all that is below the two directories to the owner, too.</summary>
     public bool Recurse { get; init; }
 
+    /// <summary>Change a SIF image that is signed, too: its signature is no longer valid then.</summary>
+    public bool Force { get; init; }
+
     /// <summary>The new label of the file system, at most 16 bytes; null to leave it.</summary>
     public string? Label { get; init; }
 }

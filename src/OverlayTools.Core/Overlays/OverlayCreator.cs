@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using OverlayTools.Ext;
 using OverlayTools.IO;
 using OverlayTools.Native;
@@ -45,10 +46,11 @@ public static class OverlayCreator
         var tree = OverlayTree.Create(creation.UserId, creation.GroupId, creation.Directories, creation.Permissions, source?.Root);
         if (creation.SizeForSource)
             creation = creation with { SizeBytes = OverlaySource.SizeWithRoom(tree, creation.Format) };
-        if (creation.SizeBytes < OverlayCreation.LeastSizeBytes && !creation.Force)
+        if (creation.SizeBytes < 1 || (creation.SizeBytes < OverlayCreation.LeastSizeBytes && !creation.Force))
             throw new EngineException(ErrorIds.OverlaySizeTooSmall,
                 $"An overlay of {ByteSize.Format(creation.SizeBytes)} is too small.",
-                $"Give a size of at least {ByteSize.Format(OverlayCreation.LeastSizeBytes)}, or -Force.", creation.Path);
+                $"Give a size of at least {ByteSize.Format(OverlayCreation.LeastSizeBytes)}{(creation.SizeBytes < 1 ? "" : ", or -Force")}.",
+                creation.Path);
         try
         {
             return IsSif(creation.Path)
@@ -64,6 +66,7 @@ public static class OverlayCreator
     private static OverlayImage CreateFile(
         OverlayCreation creation, ExtNode tree, IProgress<EngineProgress>? progress, CancellationToken token)
     {
+        using var replaced = creation.Force ? HoldReplaced(creation.Path) : null;
         using var file = AtomicFile.Create(creation.Path, OwnerOnly, creation.Force);
         Ftruncate.File(file.Handle, creation.SizeBytes, creation.Path);
         if (creation.Preallocate)
@@ -72,6 +75,28 @@ public static class OverlayCreator
         file.Commit(creation.Force);
         // Only now, when all is on the disk, is it known how much of it the image takes.
         return OverlayReader.Describe(file.Handle, file.Target, id: null, 0, creation.SizeBytes);
+    }
+
+    // Who writes the old image would go on writing, into a file without a name. Readers are not disturbed. A link is
+    // replaced itself, and not what it leads to.
+    private static SafeFileHandle? HoldReplaced(string path)
+    {
+        var file = Open.TryFile(path, Open.ReadOnly | Open.NoFollow | Open.NonBlock, 0, out _);
+        if (file is null)
+            return null;
+        try
+        {
+            if (Statx.Of(file, path).FileType != Statx.RegularFile)
+                return file;
+            RangeLock.Acquire(file, path, exclusive: false, 0, 0);
+            ImageUsers.Refuse(file, path, 0, 0, user => user.Access == ImageAccess.Write);
+            return file;
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
     }
 
     private static OverlayImage CreateInSif(

@@ -35,6 +35,11 @@ internal static class OverlayFile
         throw NotAFile(path, type == Statx.Directory);
     }
 
+    /// <summary>The file that a path leads to through symbolic links; the path itself where it leads
+    /// nowhere.</summary>
+    public static string RealPath(string path) =>
+        File.Exists(path) ? new FileInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path) : path;
+
     private static EngineException NotAFile(string path, bool isDirectory)
     {
         if (!isDirectory)

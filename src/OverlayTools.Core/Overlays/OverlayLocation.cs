@@ -36,49 +36,14 @@ internal readonly record struct OverlayLocation(uint? Id, long Offset, long Leng
         return [.. found.Select(item => new OverlayLocation(item.Id, item.Offset, item.SizeBytes))];
     }
 
-    /// <summary>Finds the file systems in a file that is about to be changed in place, and keeps others out.</summary>
-    /// <param name="file">The file, open for writing.</param>
-    /// <param name="path">Its path, for errors.</param>
-    /// <param name="id">The one partition that is meant; null for all.</param>
-    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayInUse"/>, <see cref="ErrorIds.SifSigned"/>,
-    /// <see cref="ErrorIds.SifCorrupt"/>, or as <see cref="Find"/>.</exception>
-    public static IReadOnlyList<OverlayLocation> Claim(SafeFileHandle file, string path, uint? id)
-    {
-        var found = Find(file, path, id);
-        foreach (var location in found)
-            location.Lock(file, path, exclusive: true);
-        // Until the locks were there, somebody may have moved a partition away.
-        if (!Find(file, path, id).SequenceEqual(found))
-            throw new EngineException(ErrorIds.OverlayInUse, $"'{path}' was changed meanwhile.", "Try again.", path);
-        foreach (var location in found)
-            location.RefuseUsed(file, path);
-        RefuseUnchangeable(file, path, found);
-        return found;
-    }
-
-    /// <summary>Refuses file systems that a signature covers, and those in an image that contradicts itself.</summary>
-    /// <exception cref="EngineException"><see cref="ErrorIds.SifSigned"/> or <see cref="ErrorIds.SifCorrupt"/>.</exception>
-    public static void RefuseUnchangeable(SafeFileHandle file, string path, IEnumerable<OverlayLocation> locations)
-    {
-        var ids = locations.Select(location => location.Id).OfType<uint>().ToList();
-        if (ids.Count == 0)
-            return;
-        using var sif = SifImage.Open(new FileWindow(file), path);
-        if (sif.ModificationFault is { } fault)
-            throw SifFailure.NotChangeable(path, fault);
-        foreach (var id in ids)
-            sif.RefuseSigned(sif.Find(id));
-    }
-
-    /// <summary>Refuses a file system that somebody uses without a lock, as a mount does.</summary>
-    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayInUse"/>.</exception>
-    public void RefuseUsed(SafeFileHandle file, string path) =>
-        ImageUsers.Refuse(file, path, Offset, Id is null ? 0 : Length);
-
     /// <summary>Takes the lock that Apptainer takes for it.</summary>
+    /// <returns>False where there are no locks.</returns>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayInUse"/>.</exception>
-    public void Lock(SafeFileHandle file, string path, bool exclusive) =>
-        RangeLock.Acquire(file, path, exclusive, Offset, Id is null ? 0 : Length);
+    public bool Lock(SafeFileHandle file, string path, bool exclusive) =>
+        RangeLock.Acquire(file, path, exclusive, Offset, LockLength);
+
+    /// <summary>Bytes that are locked; 0 for all that the file will ever have.</summary>
+    public long LockLength => Id is null ? 0 : Length;
 
     /// <summary>A window on it.</summary>
     public Window Open(SafeFileHandle file) => Id is null ? new FileWindow(file) : new FileWindow(file, Offset, Length);

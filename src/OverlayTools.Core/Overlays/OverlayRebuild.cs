@@ -48,7 +48,9 @@ internal sealed class OverlayRebuild
     {
         var blocks = _options.PlanGeometry(target.Length).BlocksCount;
         // As resizing does: a share stays a share, a number somebody chose stays that number.
-        var reserved = _reservedShare >= 0.01 ? (uint)(_reservedShare * blocks) : Math.Min(_options.ReservedBlocks, blocks / 2);
+        var reserved = _reservedShare >= 0.01
+            ? (uint)(_reservedShare * blocks)
+            : Math.Min(_options.ReservedBlocks, blocks / 2);
         ExtFormatter.Format(target, _options with { ReservedBlocks = reserved }, _tree, progress, token);
         target.Flush();
     }

@@ -4,6 +4,7 @@ using OverlayTools.Ext.Check;
 using OverlayTools.Ext.Edit;
 using OverlayTools.IO;
 using OverlayTools.Native;
+using OverlayTools.Sif;
 
 namespace OverlayTools.Overlays;
 
@@ -20,24 +21,35 @@ public static class OverlayRepairer
     /// <param name="token">Stops the work; a journal that was not wholly replayed is replayed again.</param>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFileNotFound"/>, <see cref="ErrorIds.OverlayInUse"/>,
     /// <see cref="ErrorIds.OverlayNotExt3"/>, <see cref="ErrorIds.OverlayFeatureUnsupported"/>,
-    /// <see cref="ErrorIds.OptionConflict"/>, <see cref="ErrorIds.SifSigned"/>, <see cref="ErrorIds.SifCorrupt"/>; with
-    /// <paramref name="full"/> <see cref="ErrorIds.RuntimeNotFound"/> and
+    /// <see cref="ErrorIds.OptionConflict"/>, <see cref="ErrorIds.SifSigned"/>; with <paramref name="full"/>
+    /// <see cref="ErrorIds.RuntimeNotFound"/> and
     /// <see cref="ErrorIds.HelperFailed"/>, and the image is as without.</exception>
     public static IReadOnlyList<OverlayRepair> Repair(
         string path, uint? id = null, bool full = false,
         IProgress<EngineProgress>? progress = null, CancellationToken token = default)
     {
-        if (!File.Exists(path))
-            throw new EngineException(ErrorIds.OverlayFileNotFound, $"'{path}' does not exist.", "Check the path.", path);
         // What is swapped in has to take the file's place, not that of a link to it.
-        path = new FileInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path);
-        using var file = Open.File(path, Open.ReadWrite);
-        var locations = OverlayLocation.Claim(file, path, id);
+        path = OverlayFile.RealPath(path);
+        using var image = LockedImage.ToChange(path, id);
+        var (file, locations) = (image.File, image.Locations);
+        RefuseSigned(file, path, locations);
+
         var repairs = locations.Select(location => RepairOne(file, path, location, progress, token)).ToList();
         if (!full || repairs.TrueForAll(repair => repair.IsSound))
             return repairs;
+        // All of the file is copied: what others write elsewhere in it meanwhile would be lost.
+        image.LockWhole();
         RepairCopy(file, path, [.. locations.Where((_, i) => !repairs[i].IsSound)], progress, token);
         return [.. repairs.Select(repair => repair.IsSound ? repair : repair with { UsedE2fsck = true, ErrorCount = 0 })];
+    }
+
+    private static void RefuseSigned(SafeFileHandle file, string path, IReadOnlyList<OverlayLocation> locations)
+    {
+        if (locations[0].Id is null)
+            return;
+        using var sif = SifImage.Open(new FileWindow(file), path);
+        foreach (var id in locations.Select(location => location.Id).OfType<uint>())
+            sif.RefuseSigned(sif.Find(id));
     }
 
     private static OverlayRepair RepairOne(
@@ -83,10 +95,10 @@ public static class OverlayRepairer
             if (!left.IsSound)
                 throw new EngineException(ErrorIds.HelperFailed, $"After e2fsck, '{path}' still has {left.ErrorCount} error(s).",
                     "The image was not changed. Copy out of it what can be read.", path);
-            // The lock hangs on the open file: whoever opens the new one meanwhile shall find it locked.
-            location.Lock(copy.Handle, path, exclusive: true);
         }
 
+        // The lock hangs on the open file: whoever opens the new one meanwhile shall find it locked.
+        RangeLock.Acquire(copy.Handle, path, exclusive: true, 0, 0);
         copy.Commit(replace: true);
     }
 }

@@ -1,5 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 using OverlayTools.Ext;
+using OverlayTools.Ext.Shrink;
 using OverlayTools.IO;
 using OverlayTools.Native;
 
@@ -13,7 +14,8 @@ public static class OverlayResizer
     /// <param name="progress">Told of groups, blocks, inodes and bytes.</param>
     /// <param name="token">Stops the work; the image then has its old size and all its files.</param>
     /// <returns>The image as it is afterwards.</returns>
-    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFileNotFound"/>, <see cref="ErrorIds.OverlayInUse"/>,
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFileNotFound"/>,
+    /// <see cref="ErrorIds.OverlayInUse"/>,
     /// <see cref="ErrorIds.OverlayNotExt3"/>, <see cref="ErrorIds.OverlayCorrupt"/>,
     /// <see cref="ErrorIds.OverlayFeatureUnsupported"/>, <see cref="ErrorIds.OverlayDirtyJournal"/>,
     /// <see cref="ErrorIds.OverlayBelowMinimumSize"/>, <see cref="ErrorIds.OverlaySizeTooLarge"/>,
@@ -24,30 +26,11 @@ public static class OverlayResizer
     public static OverlayImage Resize(
         OverlayResizing request, IProgress<EngineProgress>? progress = null, CancellationToken token = default)
     {
-        var path = RealPath(request.Path);
-        using var file = OverlayFile.OpenExisting(path, Open.ReadWrite);
-        var location = Locate(file, path, request.Id);
+        // What is swapped in has to take the file's place, not that of a link to it.
+        var path = OverlayFile.RealPath(request.Path);
         // In a SIF image the whole of it changes. That lock overlaps the range that Apptainer locks for a partition.
-        var locked = RangeLock.Acquire(file, path, exclusive: true, 0, 0);
-        location = Locate(file, path, request.Id);
-        // A mount takes no lock. Behind an embedded overlay too: there it may grow over what a removal left.
-        ImageUsers.Refuse(file, path, location.Offset, 0);
-        OverlayLocation.RefuseUnchangeable(file, path, [location]);
-        var window = location.Open(file);
-        ExtRecovery.Run(window, progress, token);
-
-        var sizes = SizesOf(request, location, window, token);
-        ResizableImage image = location.Id is { } id
-            ? new EmbeddedImage(file, path, id)
-            : new ImageFile(file, path, locked);
-        if (request.InodeCount is { } inodes)
-            return image.Rebuild(OverlayRebuild.Prepare(window, inodes, progress, token), sizes.NewSizeBytes, progress, token);
-        var current = ExtFileSystem.Open(window).Geometry.SizeBytes;
-        if (sizes.NewSizeBytes >= current)
-            image.Grow(sizes.NewSizeBytes, progress, token);
-        else
-            image.Shrink(sizes.NewSizeBytes, progress, token);
-        return image.Describe(token);
+        using var opened = LockedImage.ToChange(path, request.Id, whole: true);
+        return Resize(opened, TheOne(opened.Locations, path), path, request, progress, token);
     }
 
     /// <summary>Grows or shrinks an image file.</summary>
@@ -69,13 +52,41 @@ public static class OverlayResizer
     /// <param name="path">An image file, or a SIF image.</param>
     /// <param name="id">The partition of a SIF image; null for the only ext3 one.</param>
     /// <param name="token">Stops the work.</param>
-    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFileNotFound"/>, <see cref="ErrorIds.OverlayNotExt3"/>,
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFileNotFound"/>,
+    /// <see cref="ErrorIds.OverlayNotExt3"/>,
     /// <see cref="ErrorIds.OverlayCorrupt"/>, <see cref="ErrorIds.OverlayFeatureUnsupported"/>,
     /// <see cref="ErrorIds.OptionConflict"/>, and what reading a SIF image raises.</exception>
     public static long MinimumSize(string path, uint? id = null, CancellationToken token = default)
     {
         using var file = OverlayFile.OpenExisting(path, Open.ReadOnly);
         return ExtShrinker.MinimumSize(Locate(file, path, id).Open(file), token);
+    }
+
+    private static OverlayImage Resize(
+        LockedImage opened, OverlayLocation location, string path, OverlayResizing request,
+        IProgress<EngineProgress>? progress, CancellationToken token)
+    {
+        var window = location.Open(opened.File);
+        // Refuses a signed partition before a byte of it changes.
+        ResizableImage image = location.Id is { } id
+            ? new EmbeddedImage(opened.File, path, id)
+            : new ImageFile(opened.File, path, opened.IsLocked);
+        ExtRecovery.Run(window, progress, token);
+        LostReserve.Restore(window, progress, token);
+
+        var sizes = SizesOf(request, location, window, token);
+        if (request.InodeCount is { } inodes)
+        {
+            var rebuild = OverlayRebuild.Prepare(window, inodes, progress, token);
+            return image.Rebuild(rebuild, sizes.NewSizeBytes, progress, token);
+        }
+
+        var current = ExtFileSystem.Open(window).Geometry.SizeBytes;
+        if (sizes.NewSizeBytes >= current)
+            image.Grow(sizes.NewSizeBytes, progress, token);
+        else
+            image.Shrink(sizes.NewSizeBytes, progress, token);
+        return image.Describe(token);
     }
 
     private static OverlaySizes SizesOf(
@@ -85,25 +96,24 @@ public static class OverlayResizer
         {
             return more <= long.MaxValue - location.Length
                 ? new OverlaySizes(location.Length, location.Length + more)
-                : throw new EngineException(ErrorIds.OverlaySizeTooLarge, $"{location.Length} and {more} bytes are too many.",
-                    "Grow by less.", request.Path);
+                : throw new EngineException(ErrorIds.OverlaySizeTooLarge,
+                    $"{location.Length} and {more} bytes are too many.", "Grow by less.", request.Path);
         }
 
-        var size = request.ToMinimumSize ? ExtShrinker.MinimumSize(window, token) : request.SizeBytes ?? location.Length;
+        var size = request.ToMinimumSize
+            ? ExtShrinker.MinimumSize(window, token)
+            : request.SizeBytes ?? location.Length;
         return new OverlaySizes(location.Length, size);
     }
 
-    private static OverlayLocation Locate(SafeFileHandle file, string path, uint? id)
-    {
-        var locations = OverlayLocation.Find(file, path, id);
-        return locations.Count == 1
+    private static OverlayLocation Locate(SafeFileHandle file, string path, uint? id) =>
+        TheOne(OverlayLocation.Find(file, path, id), path);
+
+    private static OverlayLocation TheOne(IReadOnlyList<OverlayLocation> locations, string path) =>
+        locations.Count == 1
             ? locations[0]
             : throw new EngineException(ErrorIds.OptionConflict,
-                $"'{path}' has {locations.Count} ext3 partitions: objects {string.Join(", ", locations.Select(one => one.Id))}.",
+                $"'{path}' has {locations.Count} ext3 partitions: objects "
+                    + $"{string.Join(", ", locations.Select(one => one.Id))}.",
                 "Say with -Id which one is meant.", path);
-    }
-
-    // What is swapped in has to take the file's place, not that of a link to it.
-    private static string RealPath(string path) =>
-        File.Exists(path) ? new FileInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path) : path;
 }

@@ -1,5 +1,4 @@
 using OverlayTools.Ext.Check;
-using OverlayTools.Native;
 
 namespace OverlayTools.Overlays;
 
@@ -18,14 +17,11 @@ public static class OverlayTester
     public static IReadOnlyList<OverlayCheck> Test(
         string path, uint? id = null, IProgress<EngineProgress>? progress = null, CancellationToken token = default)
     {
-        if (!File.Exists(path))
-            throw new EngineException(ErrorIds.OverlayFileNotFound, $"'{path}' does not exist.", "Check the path.", path);
-        using var file = Open.File(path, Open.ReadOnly);
+        using var image = LockedImage.ToRead(path, id);
         var checks = new List<OverlayCheck>();
-        foreach (var location in OverlayLocation.Find(file, path, id))
+        foreach (var location in image.Locations)
         {
-            location.Lock(file, path, exclusive: false);
-            var window = location.Open(file);
+            var window = location.Open(image.File);
             var found = ExtChecker.Check(window, progress, token);
             // What the tree holds is not worth asking of a file system that contradicts itself.
             checks.Add(new OverlayCheck(path, location.Id, found, found.IsSound ? OverlayRules.Check(window, token) : []));

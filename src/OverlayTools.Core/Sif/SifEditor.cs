@@ -1,6 +1,4 @@
-using Microsoft.Win32.SafeHandles;
 using OverlayTools.IO;
-using OverlayTools.Native;
 
 namespace OverlayTools.Sif;
 
@@ -26,9 +24,9 @@ public static partial class SifEditor
         string path, SifNewObject added, SifChangeOptions? options = null, IProgress<EngineProgress>? progress = null,
         CancellationToken token = default)
     {
-        var (placed, locked) = Locked(path, (file, handle) =>
+        var (placed, locked) = Locked(path, (file, use) =>
         {
-            RefuseUsedRemains(handle, file, path, token);
+            RefuseUsedRemains(file, path, use, token);
             return Add(file, path, added, options, progress, token);
         });
         return new SifAddition(placed, locked);
@@ -46,11 +44,11 @@ public static partial class SifEditor
     public static SifRemoval Remove(
         string path, IReadOnlyCollection<uint> ids, SifRemoveOptions? options = null, CancellationToken token = default)
     {
-        var (removed, locked) = Locked(path, (file, handle) =>
+        var (removed, locked) = Locked(path, (file, use) =>
         {
             // A mount takes no lock. Objects that merely lose their descriptors can still be read by who has them.
             if (options is { Zero: true } or { Compact: true })
-                ImageUsers.Refuse(handle, path, 0, 0);
+                use.RefuseUsed();
             return Remove(file, path, ids, options, token);
         });
         return removed with { Locked = locked };
@@ -76,29 +74,20 @@ public static partial class SifEditor
     /// <summary>Refuses to write behind the last object where somebody still uses what a removal left there: a partition
     /// that is mounted stays so when its descriptor goes, and what is written through it would go into the new
     /// object.</summary>
-    internal static void RefuseUsedRemains(SafeFileHandle handle, Window file, string path, CancellationToken token)
+    internal static void RefuseUsedRemains(Window file, string path, ExclusiveUse use, CancellationToken token)
     {
         using var image = SifImage.Open(file, path, token);
         var end = SifImage.DataEnd(image.Header, image.Objects);
         if (end < file.Length)
-            ImageUsers.Refuse(handle, path, end, 0);
+            use.RefuseUsedFrom(end);
     }
 
-    private static (T Result, bool Locked) Locked<T>(string path, Func<Window, SafeFileHandle, T> change)
+    private static (T Result, bool Locked) Locked<T>(string path, Func<Window, ExclusiveUse, T> change)
     {
         using var file = SifFile.Open(path, writable: true);
         // Overlaps the range of every partition: a container that uses one of them holds a lock on it.
-        var locked = RangeLock.Acquire(file, path, exclusive: true, 0, 0);
-        try
-        {
-            return (change(new FileWindow(file), file), locked);
-        }
-        finally
-        {
-            // Not left to the closing of the file: a process that is being started just now has a copy of it, and
-            // would keep the lock for that moment.
-            FileLock.Release(file, 0, 0);
-        }
+        using var use = ExclusiveUse.Lock(file, path);
+        return (change(new FileWindow(file), use), use.IsLocked);
     }
 
     private static SifImage OpenChangeable(Window file, string path, CancellationToken token)

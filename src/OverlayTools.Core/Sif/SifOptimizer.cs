@@ -46,39 +46,31 @@ public static class SifOptimizer
         // What is swapped in has to take the file's place, not that of a link to it.
         var target = new FileInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path);
         using var file = SifFile.Open(target, writable: true);
-        var locked = RangeLock.Acquire(file, target, exclusive: true, 0, 0);
-        try
-        {
-            // A mount takes no lock, and what it wrote afterwards would go into the old file.
-            ImageUsers.Refuse(file, target, 0, 0);
-            var status = Statx.Of(file, target);
-            using var image = SifImage.Open(new FileWindow(file), target, token);
-            CheckChangeable(image);
-            var layout = SifCompactLayout.Of(image);
-            var result = new SifOptimization(path, status.Size, status.Size, Allocated(status), Allocated(status), 0, locked, 0);
-            if (layout.Length >= image.Length)
-                return result;
+        // What a mount wrote afterwards would go into the old file.
+        using var use = ExclusiveUse.Take(file, target);
+        var status = Statx.Of(file, target);
+        using var image = SifImage.Open(new FileWindow(file), target, token);
+        CheckChangeable(image);
+        var layout = SifCompactLayout.Of(image);
+        var result = new SifOptimization(path, status.Size, status.Size, Allocated(status), Allocated(status), 0, use.IsLocked, 0);
+        if (layout.Length >= image.Length)
+            return result;
 
-            layout.Header.ModifiedAt = (options ?? new SifChangeOptions()).Seconds(image.IsDeterministic);
-            if (layout.MovesNothing(image))
-            {
-                Cut(file, image, layout);
-                return result with { NewLength = layout.Length, NewAllocated = Allocated(Statx.Of(file, target)) };
-            }
-
-            var allocated = Rewrite(file, target, status, image, layout, progress, token);
-            return result with
-            {
-                NewLength = layout.Length,
-                NewAllocated = allocated,
-                MovedObjects = layout.Objects.Count(o => o.Offset != image.Find(o.Id).Offset),
-                OtherNames = (int)status.Links - 1,
-            };
-        }
-        finally
+        layout.Header.ModifiedAt = (options ?? new SifChangeOptions()).Seconds(image.IsDeterministic);
+        if (layout.MovesNothing(image))
         {
-            FileLock.Release(file, 0, 0);
+            Cut(file, image, layout);
+            return result with { NewLength = layout.Length, NewAllocated = Allocated(Statx.Of(file, target)) };
         }
+
+        var allocated = Rewrite(file, target, status, image, layout, progress, token);
+        return result with
+        {
+            NewLength = layout.Length,
+            NewAllocated = allocated,
+            MovedObjects = layout.Objects.Count(o => o.Offset != image.Find(o.Id).Offset),
+            OtherNames = (int)status.Links - 1,
+        };
     }
 
     private static void CheckChangeable(SifImage image)

@@ -6,8 +6,9 @@ namespace OverlayTools.Sif;
 /// Changes where an object of an image lies and how long it is, so that after a crash at any moment the image reads as
 /// before or as after. The caller holds the image open and locked as a whole.
 /// </summary>
-/// <remarks>What decides are two fields side by side, offset and size: 16 bytes that lie in one sector and are written
-/// at once. The rest of the slot, and the header, say nothing that a reader relies on.</remarks>
+/// <remarks>What decides are two fields side by side, offset and size: 16 bytes that are written at once where they lie
+/// in one sector, as they do in a table where everybody puts it. The rest of the slot, and the header, say nothing that
+/// a reader relies on.</remarks>
 internal sealed class SifPlacement
 {
     private const int SectorSize = 512;
@@ -53,10 +54,6 @@ internal sealed class SifPlacement
             throw SifFailure.NotChangeable(path, fault);
         var placement = new SifPlacement(file, path, id, image, options ?? new SifChangeOptions());
         image.RefuseSigned(placement.Object);
-        if (placement.PlaceAt / SectorSize != (placement.PlaceAt + PlaceBytes - 1) / SectorSize)
-            throw SifFailure.NotChangeable(path,
-                $"offset and size of object {id} cross the boundary of a sector (offset {placement.PlaceAt}), "
-                + "so that they cannot be changed at once");
         return placement;
     }
 
@@ -79,27 +76,26 @@ internal sealed class SifPlacement
     public void Move(long offset, long size)
     {
         _file.Flush();
-        var start = SifImage.DataEnd(_image.Header, _image.Objects.Where(other => other.Id != _id && other.Offset < offset));
+        var before = _image.Objects.Where(other => other.Id != _id && other.Offset < offset);
+        var start = SifImage.DataEnd(_image.Header, before);
         var seconds = _options.Seconds(_image.IsDeterministic);
-        var descriptor = Object.Descriptor;
+        var slot = new byte[SifDescriptor.Size];
+        Object.Descriptor.Write(slot);
+        var descriptor = SifDescriptor.Parse(slot);
         descriptor.Offset = offset;
         descriptor.DataSize = size;
         descriptor.SizeWithPadding = offset - start + size;
         descriptor.ModifiedAt = seconds;
-        var slot = new byte[SifDescriptor.Size];
         descriptor.Write(slot);
-        _file.Write(PlaceAt, slot.AsSpan(SifDescriptor.OffsetOffset, PlaceBytes));
-        _file.Flush();
-
-        _file.Write(PlaceAt + PlaceBytes, slot.AsSpan(SifDescriptor.SizeWithPaddingOffset, sizeof(long)));
-        _file.Write(PlaceAt + SifDescriptor.ModifiedAtOffset - SifDescriptor.OffsetOffset,
-            slot.AsSpan(SifDescriptor.ModifiedAtOffset, sizeof(long)));
-        var header = _image.Header;
+        List<SifObject> objects = [.. _image.Objects.Select(one => one.Id == _id ? one.With(descriptor) : one)];
+        var header = _image.Header.Copy();
         header.DescriptorsFree = _image.FreeDescriptors;
-        header.DataSize = _image.DataSize;
+        header.DataSize = SifImage.DataEnd(header, objects) - header.DataOffset;
         header.ModifiedAt = seconds;
-        header.Write(_file);
-        _file.Flush();
+        if (PlaceAt / SectorSize == (PlaceAt + PlaceBytes - 1) / SectorSize)
+            WriteSlot(slot, header);
+        else
+            SifTableSwap.Run(_file, _image, header, objects);
         _image = SifImage.Open(_file, _path);
     }
 
@@ -112,6 +108,17 @@ internal sealed class SifPlacement
             _file.Clear(offset, holeEnd - offset);
         if (_file.Length > end)
             _file.SetLength(end);
+        _file.Flush();
+    }
+
+    private void WriteSlot(byte[] slot, SifHeader header)
+    {
+        _file.Write(PlaceAt, slot.AsSpan(SifDescriptor.OffsetOffset, PlaceBytes));
+        _file.Flush();
+        _file.Write(PlaceAt + PlaceBytes, slot.AsSpan(SifDescriptor.SizeWithPaddingOffset, sizeof(long)));
+        _file.Write(PlaceAt + SifDescriptor.ModifiedAtOffset - SifDescriptor.OffsetOffset,
+            slot.AsSpan(SifDescriptor.ModifiedAtOffset, sizeof(long)));
+        header.Write(_file);
         _file.Flush();
     }
 }

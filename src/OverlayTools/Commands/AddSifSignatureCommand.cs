@@ -90,7 +90,7 @@ public sealed class AddSifSignatureCommand : OverlayToolsCommand
         if (!PassThru)
             return;
         foreach (var added in result.Signatures)
-            WriteObject(new SifDescriptorInfo(path, added));
+            WriteObject(SifDescriptorInfo.Of(path, added));
     }
 
     private void WarnOfWhatWillChange(string path)

@@ -66,7 +66,7 @@ public sealed class GetSifDescriptorCommand : OverlayToolsCommand
     {
         using var image = SifImage.Open(path, Stopped);
         foreach (var found in image.Objects.Where(IsWanted))
-            WriteObject(new SifDescriptorInfo(path, found));
+            WriteObject(SifDescriptorInfo.Of(path, found));
 
         foreach (var missing in (Id ?? []).Where(id => image.Objects.All(o => o.Id != id)))
             ForTarget(path, () => image.Find(missing));

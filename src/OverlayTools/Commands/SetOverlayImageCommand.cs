@@ -55,6 +55,10 @@ public sealed class SetOverlayImageCommand : OverlayToolsCommand
     [AllowEmptyString]
     public string? Label { get; set; }
 
+    /// <summary>Change a signed SIF image, too: its signature is no longer valid then.</summary>
+    [Parameter]
+    public SwitchParameter Force { get; set; }
+
     /// <summary>Emit the images as they are afterwards.</summary>
     [Parameter]
     public SwitchParameter PassThru { get; set; }
@@ -87,6 +91,7 @@ public sealed class SetOverlayImageCommand : OverlayToolsCommand
             Owner = NewOwner,
             From = From,
             Recurse = Recurse,
+            Force = Force,
             Label = MyInvocation.BoundParameters.ContainsKey(nameof(Label)) ? Label ?? string.Empty : null,
         }, Progress, Stopped);
         if (PassThru)

@@ -34,7 +34,7 @@ public sealed class SetSifPrimaryPartitionCommand : SifImageCommand
         if (!change.Changed)
             WriteVerbose($"Object {Id} of '{path}' is its primary partition already.");
         if (PassThru)
-            WriteObject(new SifDescriptorInfo(path, change.Primary));
+            WriteObject(SifDescriptorInfo.Of(path, change.Primary));
     }
 
     // Also says which overlays no longer count: the runtime takes those of the primary partition's group.

@@ -73,7 +73,7 @@ public abstract class SifAdditionCommand : SifImageCommand
         var result = SifEditor.Add(path, added, new SifChangeOptions { GrowTable = Force }, Progress, Stopped);
         WarnIfUnlocked(path, result.Locked);
         if (PassThru)
-            WriteObject(new SifDescriptorInfo(path, result.Object));
+            WriteObject(SifDescriptorInfo.Of(path, result.Object));
     }
 
     private SifNewObject Describe(

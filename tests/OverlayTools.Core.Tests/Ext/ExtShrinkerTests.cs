@@ -42,6 +42,11 @@ public sealed class ExtShrinkerTests(ITestOutputHelper output)
             Assert.Equal(identity, Identity(image));
         }
 
+        var digests = Digests(image.Mounted);
+        Assert.Contains("/d9/hard369", digests, StringComparison.Ordinal);
+        if (Machine.FindTool("fuse2fs") is not null)
+            Assert.Equal(digests, Digests(image.FuseMounted));
+
         if (options.Contains("^resize_inode") || options.Contains("^sparse_super,^resize_inode"))
             return;
         image.Grow(mebibytes * MiB * 2);
@@ -127,6 +132,27 @@ public sealed class ExtShrinkerTests(ITestOutputHelper output)
         Assert.Equal(content, Describe(image));
     }
 
+    [Fact]
+    public void A_directory_with_more_directories_than_the_journal_holds_blocks_is_refused_and_all_is_kept()
+    {
+        Machine.NeedRoot();
+        using var directory = new TemporaryDirectory();
+        var image = Ext3Image.MadeByMke2fs(directory, 48 * MiB, "-J", "size=1");
+        image.Mounted("rw", point => Ext3Image.Run("sh", "-c", """
+            cd "$0" && mkdir -p upper && mkdir $(seq 40)
+            # The kernel spreads directories at the root: one comes to lie last.
+            last=$(stat -c '%i %n' [0-9]* | sort -n | tail -1 | cut -d' ' -f2)
+            cd $last && mkdir $(seq -f sub%g 1100)
+            """, point));
+        var content = Describe(image);
+        var error = Assert.Throws<EngineException>(() => image.Shrink(image.MinimumSize()));
+
+        Assert.Equal(ErrorIds.OverlayFeatureUnsupported, error.ErrorId);
+        image.AssertClean();
+        Assert.Equal(48 * 1024, image.Field("Block count"));
+        Assert.Equal(content, Describe(image));
+    }
+
     private static EngineException AssertRefused(Ext3Image image, long size, string errorId)
     {
         var before = File.ReadAllBytes(image.Path);
@@ -186,11 +212,20 @@ public sealed class ExtShrinkerTests(ITestOutputHelper output)
 
             for (var i = 0; i < 30; i++)
                 Ext3Image.Run("ln", $"{point}/upper/d{i}/f1", $"{point}/upper/d{(i + 7) % 30}/link{i}");
+            Ext3Image.Run("sh", "-c", $"cd '{point}'/upper && for i in $(seq 400); do ln d9/f5 d$((i % 30))/hard$i; done");
             for (var i = 0; i < 40; i++)
                 File.Delete($"{point}/fill{i}");
             Ext3Image.Run("sh", "-c", $"rm -rf '{point}'/upper/d*/f3 '{point}'/upper/many/*number\\ *7,*");
         });
         return image;
+    }
+
+    private static string Digests(Action<string, Action<string>> mounted)
+    {
+        var digests = "";
+        mounted("ro", point => digests = Ext3Image.Run(
+            "sh", "-c", "cd \"$0\" && find upper/d* -type f | LC_ALL=C sort | xargs -d '\\n' sha256sum", point));
+        return digests;
     }
 
     private static string Describe(Ext3Image image)

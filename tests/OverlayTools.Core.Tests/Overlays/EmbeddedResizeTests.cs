@@ -65,6 +65,8 @@ public sealed class EmbeddedResizeTests(ITestOutputHelper output) : IDisposable
     public void A_signed_overlay_is_refused()
     {
         var path = Image(followed: true);
+        // With a journal to replay: that would change it too.
+        Ext3Image.Run("debugfs", "-w", "-R", "feature needs_recovery", $"{path}?offset={Partition(path).Offset}");
         SifEditor.Add(path, Sif.Samples.SignatureOf(1), token: Token);
         var before = Hash(path);
         var error = Assert.Throws<EngineException>(() => OverlayResizer.Resize(path, 100 * MiB, null, Token));
@@ -136,6 +138,64 @@ public sealed class EmbeddedResizeTests(ITestOutputHelper output) : IDisposable
         var progress = new Stopper(source, "Copying the overlay");
         Assert.ThrowsAny<OperationCanceledException>(() => OverlayResizer.Resize(path, 100 * MiB, progress, source.Token));
         Assert.Equal(before, Hash(path));
+    }
+
+    [Fact]
+    public void When_a_write_fails_while_it_grows_in_place_the_partition_is_as_long_as_its_file_system_will_be()
+    {
+        var pristine = Image(followed: false);
+        var path = _directory["failing.sif"];
+        var failures = 0;
+        for (var writes = 0; ; writes += 4)
+        {
+            CrashStates.Copy(pristine, path);
+            var failed = false;
+            using (var file = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite))
+            {
+                try
+                {
+                    new EmbeddedImage(file, path, 3, new FailingWindow(new FileWindow(file), writes)).Grow(48 * MiB, null, Token);
+                }
+                catch (IOException)
+                {
+                    failed = true;
+                }
+            }
+
+            var partition = Extract(path);
+            var (exit, said, error) = Machine.Run("e2fsck", "-f", "-p", partition.Path);
+            Assert.True(exit is 0 or 1, $"write {writes}: {said}{error}");
+            if (!failed)
+                break;
+            failures++;
+        }
+
+        Assert.InRange(failures, 5, 1000);
+    }
+
+    /// <summary>A disk that has no room for one write, and has some again afterwards.</summary>
+    private sealed class FailingWindow(Window inner, int writes) : Window
+    {
+        private int _left = writes;
+
+        public override long Length => inner.Length;
+
+        public override void Flush() => inner.Flush();
+
+        public override long NextData(long position) => inner.NextData(position);
+
+        public override void Clear(long position, long count) => inner.Clear(position, count);
+
+        public override void SetLength(long length) => inner.SetLength(length);
+
+        protected override void ReadCore(long position, Span<byte> buffer) => inner.Read(position, buffer);
+
+        protected override void WriteCore(long position, ReadOnlySpan<byte> bytes)
+        {
+            if (_left-- == 0)
+                throw new IOException("No space left on device", 28);
+            inner.Write(position, bytes);
+        }
     }
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;

@@ -44,6 +44,22 @@ public sealed class OverlayRepairTests
     }
 
     [Fact]
+    public void An_image_that_is_mounted_is_not_repaired_beneath_the_mount()
+    {
+        using var directory = new TemporaryDirectory();
+        var image = Ext3Image.Made(directory, 24 * MiB, SampleTree.Everything());
+        image.Mounted("rw", point =>
+        {
+            File.WriteAllText(point + "/upper/new", "content");
+            var error = Assert.Throws<EngineException>(() => Repair(image));
+            Assert.Equal(ErrorIds.OverlayInUse, error.ErrorId);
+            Assert.Contains("/dev/loop", error.Message, StringComparison.Ordinal);
+        });
+        image.AssertClean();
+        Assert.True(Assert.Single(Repair(image)).IsSound);
+    }
+
+    [Fact]
     public void What_needs_a_choice_is_left_alone_without_Full()
     {
         Machine.NeedTool("debugfs");

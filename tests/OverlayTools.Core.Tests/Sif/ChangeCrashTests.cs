@@ -16,6 +16,13 @@ public sealed class ChangeCrashTests
     private static readonly byte[] s_full = Create(new SifCreateOptions { Capacity = 2, Deterministic = true },
         Generic(Face), Primary(Feed));
 
+    private static readonly byte[] s_blob = Create(Deterministic, new SifNewObject
+    {
+        DataType = SifDataType.CryptographicMessage,
+        Content = SifContent.FromBytes(Face),
+        Metadata = new SifMessageMetadata(SifMessageFormat.OpenPgp, SifMessageType.ClearSignature),
+    }, Primary(Feed));
+
     private static readonly Dictionary<string, (byte[] Image, Action<Window> Change)> s_changes = new()
     {
         ["remove"] = (s_image, file => SifEditor.Remove(file, ImagePath, [1])),
@@ -25,6 +32,8 @@ public sealed class ChangeCrashTests
         ["remove several"] =
             (s_image, file => SifEditor.Remove(file, ImagePath, [4, 1, 2], new() { Compact = true, Force = true })),
         ["set primary"] = (s_image, file => SifEditor.SetPrimary(file, ImagePath, 3)),
+        ["set metadata"] = (s_blob, file => SifEditor.SetMetadata(file, ImagePath, 1,
+            new SifMessageMetadata(SifMessageFormat.Pem, SifMessageType.RsaOaep))),
         ["grow"] = (s_full, file => SifEditor.Add(file, ImagePath, Generic(new byte[700]), new() { GrowTable = true })),
     };
 

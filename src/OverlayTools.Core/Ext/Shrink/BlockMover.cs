@@ -52,7 +52,8 @@ internal sealed class BlockMover(ShrinkState state, IProgress<EngineProgress>? p
     private static bool HasBlocks(ExtInode inode) => inode.LinksCount != 0 && inode.FileType switch
     {
         ExtFileType.RegularFile or ExtFileType.Directory => true,
-        ExtFileType.SymbolicLink => inode.AttributeBlock == 0 ? inode.Sectors != 0 : inode.Size >= ExtInode.PointerBytes,
+        ExtFileType.SymbolicLink =>
+            inode.AttributeBlock == 0 ? inode.Sectors != 0 : inode.Size >= ExtInode.PointerBytes,
         _ => false,
     };
 
@@ -68,7 +69,8 @@ internal sealed class BlockMover(ShrinkState state, IProgress<EngineProgress>? p
             if (from >= size)
                 continue;
             var bitmap = state.Peek(state.Descriptor(group).BlockBitmap);
-            for (var bit = ExtBitmap.FirstSet(bitmap, from, size); bit < size; bit = ExtBitmap.FirstSet(bitmap, bit + 1, size))
+            for (var bit = ExtBitmap.FirstSet(bitmap, from, size); bit < size;
+                bit = ExtBitmap.FirstSet(bitmap, bit + 1, size))
                 count++;
             if (group >= state.Target.GroupCount)
                 count -= state.Old.OverheadIn(group);

@@ -1,9 +1,9 @@
 namespace OverlayTools.Ext.Shrink;
 
 /// <summary>
-/// Cuts the end off, in which there is nothing but bookkeeping any more. The size changes by a write of the superblock's
-/// first sector alone and not through the log: a kernel that replays a log goes on with the number of groups that it
-/// read before.
+/// Cuts the end off, in which there is nothing but bookkeeping any more. The size changes by a write of the
+/// superblock's first sector alone and not through the log: a kernel that replays a log goes on with the number of
+/// groups that it read before.
 /// </summary>
 internal sealed class EndCutter(ShrinkState state)
 {
@@ -39,8 +39,8 @@ internal sealed class EndCutter(ShrinkState state)
         state.Window.Flush();
     }
 
-    // Bits past the end of the file system are set in its last bitmap. Until the size changes, the blocks are in use and
-    // belong to nobody, which harms no one.
+    // Bits past the end of the file system are set in its last bitmap. Until the size changes, the blocks are in use
+    // and belong to nobody, which harms no one.
     private void CloseLastGroup()
     {
         var last = Target.GroupCount - 1;

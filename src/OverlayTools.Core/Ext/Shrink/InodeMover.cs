@@ -77,7 +77,8 @@ internal sealed class InodeMover(ShrinkState state, IProgress<EngineProgress>? p
                 names.Add((block, at));
             var length = DirectoryBlocks.RecordLength(buffer[at..], buffer.Length);
             if (length < DirectoryBlocks.SizeOf(1) || length > buffer.Length - at)
-                throw ExtCorrupt.At($"directory, inode {directory}", state.Old.OffsetOf(block) + at, "the length of an entry is wrong");
+                throw ExtCorrupt.At($"directory, inode {directory}", state.Old.OffsetOf(block) + at,
+                    "the length of an entry is wrong");
             at += length;
         }
     }

@@ -4,9 +4,9 @@ namespace OverlayTools.Ext.Shrink;
 
 /// <summary>
 /// Moves the journal. The log cannot carry a change of where it lies itself: whoever replays it has looked that up
-/// before, and would go on writing at the old place. So the log takes the new blocks, one write of the inode, inside one
-/// sector and with an empty log, leads to them, and the log at its new place gives the old ones back. A crash in between
-/// leaves blocks that are marked as in use and belong to nobody; e2fsck -p gives them back.
+/// before, and would go on writing at the old place. So the log takes the new blocks; one write of the inode, inside
+/// one sector and with an empty log, leads to them; and the log at its new place gives the old ones back. A crash in
+/// between leaves blocks that are marked as in use and belong to nobody; e2fsck -p gives them back.
 /// </summary>
 internal sealed class JournalMover(ShrinkState state, IProgress<EngineProgress>? progress)
 {

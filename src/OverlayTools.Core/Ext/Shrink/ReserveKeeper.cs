@@ -44,7 +44,6 @@ internal sealed class ReserveKeeper(ShrinkState state)
             return;
         }
 
-        var table = new ResizeTable(Target);
         foreach (var group in Target.BackupGroups(Target.GroupCount).Prepend(0u))
         {
             // What was neither reserve nor descriptors before is not ours; what is no longer either is free.
@@ -54,16 +53,26 @@ internal sealed class ReserveKeeper(ShrinkState state)
             state.Free(first + Target.ReservedGdtBlocks, end - first - Target.ReservedGdtBlocks);
         }
 
+        Make(state, Target, _inode);
+    }
+
+    /// <summary>Stages lists and inode of a reserve whose blocks are marked already.</summary>
+    /// <param name="state">Where it is staged.</param>
+    /// <param name="geometry">With the number of blocks that are reserved.</param>
+    /// <param name="inode">The inode of the reserve; it gets its pointer here.</param>
+    public static void Make(ShrinkState state, ExtGeometry geometry, ExtInode inode)
+    {
+        var table = new ResizeTable(geometry);
         var lists = table.PrimaryBlocks();
-        for (var i = 0u; i < Target.ReservedGdtBlocks; i++)
+        for (var i = 0u; i < geometry.ReservedGdtBlocks; i++)
             state.AddFresh(table.FirstReserved + i, lists.AsSpan((int)i * state.BlockSize, state.BlockSize).ToArray());
         var (list, _) = state.Take(1);
         state.AddFresh(list, table.DoubleIndirectBlock());
-        _inode.Pointer(ListAt, list);
-        _inode.Sectors = (uint)(state.BlockSize / 512) * (1 + table.BlocksListed);
-        _inode.Raw.CopyTo(state.EditInode(ExtInode.Resize));
+        inode.Pointer(ListAt, list);
+        inode.Sectors = (uint)(state.BlockSize / 512) * (1 + table.BlocksListed);
+        inode.Raw.CopyTo(state.EditInode(ExtInode.Resize));
         state.Superblock.FeatureCompat |= ExtFeatures.CompatResizeInode;
-        state.Superblock.ReservedGdtBlocks = (ushort)Target.ReservedGdtBlocks;
+        state.Superblock.ReservedGdtBlocks = (ushort)geometry.ReservedGdtBlocks;
     }
 
     // Without a reserve nobody takes what the descriptors give up.

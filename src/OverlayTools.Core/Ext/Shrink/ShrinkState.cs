@@ -294,7 +294,8 @@ internal sealed class ShrinkState
     }
 
     /// <summary>The pointer at a place in a block.</summary>
-    public static uint Pointer(ReadOnlySpan<byte> block, int at) => BinaryPrimitives.ReadUInt32LittleEndian(block[at..]);
+    public static uint Pointer(ReadOnlySpan<byte> block, int at) =>
+        BinaryPrimitives.ReadUInt32LittleEndian(block[at..]);
 
     /// <summary>Changes a pointer at a place in a block.</summary>
     public void SetPointer(uint block, int at, uint value) =>

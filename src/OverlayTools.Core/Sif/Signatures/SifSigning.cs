@@ -1,5 +1,4 @@
 using OverlayTools.IO;
-using OverlayTools.Native;
 
 namespace OverlayTools.Sif.Signatures;
 
@@ -31,20 +30,14 @@ public static class SifSigning
         IProgress<EngineProgress>? progress = null, CancellationToken token = default)
     {
         using var file = SifFile.Open(path, writable: true);
-        var locked = RangeLock.Acquire(file, path, exclusive: true, 0, 0);
-        try
-        {
-            var window = new FileWindow(file);
-            SifEditor.RefuseUsedRemains(file, window, path, token);
-            var signatures = Prepare(window, path, key, groups, ids, new ObjectHasher(progress, token), token);
-            return new SifSigningResult(
-                [.. signatures.Select(s => SifEditor.Add(window, path, s, options, null, token))], locked);
-        }
-        finally
-        {
-            // Not left to the closing of the file, which a process that is being started just now may delay.
-            FileLock.Release(file, 0, 0);
-        }
+        using var use = ExclusiveUse.Lock(file, path);
+        // What somebody writes through a mount, which takes no lock, is not what the signature would be about.
+        ImageUsers.Refuse(file, path, 0, 0, user => user.Access == ImageAccess.Write);
+        var window = new FileWindow(file);
+        SifEditor.RefuseUsedRemains(window, path, use, token);
+        var signatures = Prepare(window, path, key, groups, ids, new ObjectHasher(progress, token), token);
+        return new SifSigningResult(
+            [.. signatures.Select(s => SifEditor.Add(window, path, s, options, null, token))], use.IsLocked);
     }
 
     // All of them before the first change: what cannot be signed leaves the image as it was.

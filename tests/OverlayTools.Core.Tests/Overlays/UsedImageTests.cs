@@ -1,0 +1,165 @@
+using System.Security.Cryptography;
+using OverlayTools.Core.Tests.Ext;
+using OverlayTools.Ext;
+using OverlayTools.IO;
+using OverlayTools.Overlays;
+using OverlayTools.Sif;
+using OverlayTools.TestSupport;
+
+namespace OverlayTools.Core.Tests.Overlays;
+
+/// <summary>Images that somebody uses: nothing is written to them, and nothing takes their place.</summary>
+public sealed class UsedImageTests : IDisposable
+{
+    private const long MiB = 1 << 20;
+
+    private readonly TemporaryDirectory _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    [Theory]
+    [InlineData("loop,rw")]
+    [InlineData("loop,ro")]
+    public void What_the_kernel_has_mounted_is_not_changed_though_it_has_no_lock(string options)
+    {
+        Machine.NeedRoot();
+        var image = Ext3Image.Made(_directory, 64 * MiB, OverlayTree.Create(0, 0, []));
+        image.Mounted(options, _ =>
+        {
+            var before = Hash(image.Path);
+            Refused(() => OverlayChanger.Apply(new OverlayChange { Path = image.Path, Label = "x" }, null, Token));
+            Refused(() => OverlayResizer.Resize(image.Path, 100 * MiB, null, Token));
+            Refused(() => OverlayResizer.Resize(image.Path, 30 * MiB, null, Token));
+            Refused(() => OverlayResizer.Resize(new OverlayResizing { Path = image.Path, InodeCount = 999 }, null, Token));
+            Refused(() => OverlayRepairer.Repair(image.Path, null, full: true, null, Token));
+            Assert.Equal(before, Hash(image.Path));
+        });
+        Assert.Equal("x", OverlayChanger.Apply(new OverlayChange { Path = image.Path, Label = "x" }, null, Token)[0].Label);
+    }
+
+    [Fact]
+    public void A_partition_that_is_mounted_by_hand_is_not_changed_and_its_neighbour_is()
+    {
+        Machine.NeedRoot();
+        var path = TwoOverlays(out var offset);
+        var point = Directory.CreateDirectory(_directory["point"]).FullName;
+        Ext3Image.Run("mount", "-o", $"loop,offset={offset},sizelimit={40 * MiB}", path, point);
+        try
+        {
+            Refused(() => OverlayChanger.Apply(new OverlayChange { Path = path, Id = 2, Label = "x" }, null, Token));
+            Assert.Single(OverlayChanger.Apply(new OverlayChange { Path = path, Id = 3, Label = "x" }, null, Token));
+            Refused(() => OverlayResizer.Resize(new OverlayResizing { Path = path, Id = 3, GrowBy = MiB }, null, Token));
+        }
+        finally
+        {
+            Ext3Image.Run("umount", point);
+        }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void An_image_that_is_written_is_not_replaced(bool mounted)
+    {
+        Machine.NeedRoot();
+        var image = Ext3Image.Made(_directory, 64 * MiB, OverlayTree.Create(0, 0, []));
+        var creation = new OverlayCreation { Path = image.Path, UserId = 0, GroupId = 0, Force = true };
+        var before = new FileInfo(image.Path).CreationTimeUtc;
+        if (mounted)
+        {
+            image.Mounted("loop,rw", _ => Refused(() => OverlayCreator.Create(creation, null, Token)));
+        }
+        else
+        {
+            using var writer = image.Open();
+            RangeLock.Acquire(writer, image.Path, exclusive: true, 0, 0);
+            Refused(() => OverlayCreator.Create(creation, null, Token));
+        }
+
+        Assert.Equal([image.Path], Directory.GetFiles(_directory.Path));
+        using (var reader = File.OpenHandle(image.Path))
+        {
+            // Whoever reads goes on reading the old one.
+            RangeLock.Acquire(reader, image.Path, exclusive: false, 0, 0);
+            OverlayCreator.Create(creation, null, Token);
+        }
+
+        Assert.NotEqual(before, new FileInfo(image.Path).CreationTimeUtc);
+    }
+
+    [Fact]
+    public void A_full_repair_of_one_partition_does_not_swap_the_file_while_another_is_written()
+    {
+        Machine.NeedTool("debugfs");
+        var path = TwoOverlays(out var offset);
+        Ext3Image.Run("debugfs", "-w", "-R", "clri /upper", $"{path}?offset={offset}");
+        using var writer = File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite);
+        using (var sif = SifImage.Open(path, Token))
+        {
+            var other = sif.Find(3);
+            RangeLock.Acquire(writer, path, exclusive: true, other.Offset, other.SizeBytes);
+        }
+
+        var before = Hash(path);
+        Refused(() => OverlayRepairer.Repair(path, 2, full: true, null, Token));
+        Assert.Equal(before, Hash(path));
+        writer.Dispose();
+        Assert.True(Assert.Single(OverlayRepairer.Repair(path, 2, full: true, null, Token)).UsedE2fsck);
+    }
+
+    [Fact]
+    public void What_is_no_regular_file_is_said_to_be_none()
+    {
+        Machine.NeedTool("mkfifo");
+        Ext3Image.Run("mkfifo", _directory["pipe"]);
+        foreach (var path in new[] { _directory["pipe"], _directory.Path, "/dev/null" })
+        {
+            Assert.Equal(ErrorIds.OverlayNotExt3,
+                Assert.Throws<EngineException>(() => OverlayTester.Test(path, null, null, Token)).ErrorId);
+            Assert.Equal(ErrorIds.OverlayNotExt3,
+                Assert.Throws<EngineException>(() => OverlayRepairer.Repair(path, null, false, null, Token)).ErrorId);
+        }
+    }
+
+    [Fact]
+    public void A_negative_size_is_too_small_whatever_is_forced()
+    {
+        var error = Assert.Throws<EngineException>(() => OverlayCreator.Create(
+            new OverlayCreation { Path = _directory["new"], SizeBytes = -5, UserId = 0, GroupId = 0, Force = true }, null, Token));
+        Assert.Equal(ErrorIds.OverlaySizeTooSmall, error.ErrorId);
+    }
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private static void Refused(Action change) =>
+        Assert.Equal(ErrorIds.OverlayInUse, Assert.Throws<EngineException>(change).ErrorId);
+
+    // Objects 1: a root file system, 2 and 3: overlays.
+    private string TwoOverlays(out long offset)
+    {
+        var path = _directory["two.sif"];
+        using var one = Overlay();
+        using var two = Overlay();
+        SifWriter.Create(path, new SifCreateOptions(),
+            [Sif.Samples.Primary(SampleTree.Bytes(1, 100_000)), Partition(one), Partition(two)], token: Token);
+        using var sif = SifImage.Open(path, Token);
+        offset = sif.Find(2).Offset;
+        return path;
+    }
+
+    private static SifContent Overlay() => SifContent.Written(40 * MiB, (window, _, token) =>
+        ExtFormatter.Format(window, new ExtFormatOptions(), OverlayTree.Create(0, 0, []), null, token));
+
+    private static SifNewObject Partition(SifContent content) => new()
+    {
+        DataType = SifDataType.Partition,
+        Content = content,
+        Metadata = new SifPartitionMetadata(SifFileSystem.Ext3, SifPartitionType.Overlay, SifArchitecture.Amd64),
+    };
+
+    private static string Hash(string path)
+    {
+        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        return Convert.ToHexString(SHA256.HashData(stream));
+    }
+}
