@@ -31,6 +31,8 @@ public static class SifSigning
     {
         using var file = SifFile.Open(path, writable: true);
         using var use = ExclusiveUse.Lock(file, path);
+        // What somebody writes through a mount, which takes no lock, is not what the signature would be about.
+        ImageUsers.Refuse(file, path, 0, 0, user => user.Access == ImageAccess.Write);
         var window = new FileWindow(file);
         SifEditor.RefuseUsedRemains(use, window, path, token);
         var signatures = Prepare(window, path, key, groups, ids, new ObjectHasher(progress, token), token);
