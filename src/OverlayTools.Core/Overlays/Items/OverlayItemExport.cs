@@ -14,6 +14,7 @@ public sealed class OverlayItemExport : IDisposable
     private readonly string _path;
     private readonly TreeWriter _writer;
     private readonly CancellationToken _token;
+    private readonly Dictionary<ulong, ExtNode> _linked = [];
 
     private OverlayItemExport(
         OverlayContent content, SafeFileHandle destination, string path, bool replace, IProgress<EngineProgress>? progress,
@@ -79,7 +80,7 @@ public sealed class OverlayItemExport : IDisposable
         if (entry.Type == ExtFileType.Directory && !recurse)
             throw new EngineException(ErrorIds.OverlayDirectoryNotEmpty, $"'{itemPath}' is a directory.",
                 "Give -Recurse to copy it with all that is in it.", itemPath);
-        _writer.Write([], entry.Name, _content.Read(entry, _token));
+        _writer.Write([], entry.Name, Read(entry));
         return Path.Join(_path, Encoding.UTF8.GetString(entry.Name.Bytes));
     }
 
@@ -88,6 +89,16 @@ public sealed class OverlayItemExport : IDisposable
     {
         _content.Dispose();
         _destination.Dispose();
+    }
+
+    // Names of one file that are copied one after the other are names of one file again.
+    private ExtNode Read(OverlayEntry entry)
+    {
+        if (entry.Type == ExtFileType.Directory || entry.Links < 2)
+            return _content.Read(entry, _token);
+        if (!_linked.TryGetValue(entry.Number, out var node))
+            _linked[entry.Number] = node = _content.Read(entry, _token);
+        return node;
     }
 
     private IEnumerable<OverlayEntry> Entries(OverlayPath path) => path.IsRoot

@@ -48,7 +48,7 @@ public sealed record OverlayItemImport
         Run((files, work) => OverlayEditing.Run(ImagePath, Id, files, work, warn ?? (_ => { }), progress, token), progress, token);
 
     /// <summary>Copies all of it into a file system that nobody else uses.</summary>
-    internal void Run(Window window, Action<string> warn, CancellationToken token) =>
+    internal void RunIn(Window window, Action<string> warn, CancellationToken token) =>
         Run((files, work) => OverlayEditing.Run(window, files, work, warn, null, token), null, token);
 
     private List<string> Run(Action<long, Action<ExtEditor>> edit, IProgress<EngineProgress>? progress, CancellationToken token)

@@ -23,6 +23,7 @@ internal sealed class TreeWriter
     private readonly IProgress<EngineProgress>? _progress;
     private readonly CancellationToken _token;
     private readonly Dictionary<ExtNode, byte[]> _paths = new(ReferenceEqualityComparer.Instance);
+    private readonly HashSet<string> _placed = new(StringComparer.Ordinal);
     private readonly byte[] _buffer = new byte[ChunkSize];
     private readonly bool _isRoot = User.EffectiveId() == 0;
     private long _done;
@@ -113,6 +114,16 @@ internal sealed class TreeWriter
         }
 
         var (from, to) = (Join(directory, temporary), Join(directory, name));
+        // What took the place of an earlier copy is not that file.
+        if (!_placed.Add(Encoding.Latin1.GetString(to)))
+        {
+            foreach (var (old, path) in _paths.ToList())
+            {
+                if (path.AsSpan().SequenceEqual(to))
+                    _paths.Remove(old);
+            }
+        }
+
         foreach (var made in known)
             _paths[made] = [.. to, .. _paths[made].AsSpan(from.Length)];
     }
