@@ -16,6 +16,7 @@
         'Add-SifObject'
         'Add-SifPartition'
         'Add-SifSignature'
+        'Copy-OverlayImage'
         'Copy-OverlayItem'
         'Export-SifObject'
         'Get-OverlayImage'
