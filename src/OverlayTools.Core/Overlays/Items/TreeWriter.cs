@@ -242,7 +242,8 @@ internal sealed class TreeWriter
     {
         var (user, group) = _options.Owner is { } owner ? (owner.UserId, owner.GroupId) : (node.UserId, node.GroupId);
         var errno = _isRoot || _options.Owner is not null ? Fchownat.Try(file, user, group) : Errno.EPERM;
-        if (errno is not 0 and not Errno.EPERM)
+        // EINVAL: the id has no place in this user namespace.
+        if (errno is not 0 and not Errno.EPERM and not Errno.EINVAL)
             throw new LinuxException("fchownat", errno, Describe(path));
         // What is somebody's program with his rights shall not become one with ours.
         var permissions = errno == 0 || (user == User.EffectiveId() && group == User.EffectiveGroupId())
