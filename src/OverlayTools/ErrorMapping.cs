@@ -32,6 +32,7 @@ internal static class ErrorMapping
         [ErrorIds.OverlayDirectoryNotEmpty] = ErrorCategory.InvalidOperation,
         [ErrorIds.OverlayMoveIntoItself] = ErrorCategory.InvalidArgument,
         [ErrorIds.OverlayTooManyLinks] = ErrorCategory.LimitsExceeded,
+        [ErrorIds.OverlayItemNotFound] = ErrorCategory.ObjectNotFound,
         [ErrorIds.OverlayAttributeNotFound] = ErrorCategory.ObjectNotFound,
         [ErrorIds.OverlayChangeTooLarge] = ErrorCategory.LimitsExceeded,
         [ErrorIds.SifBadMagic] = ErrorCategory.InvalidData,
