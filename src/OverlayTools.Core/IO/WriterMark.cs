@@ -17,7 +17,10 @@ namespace OverlayTools.IO;
 /// <param name="Since">When it began.</param>
 public sealed record WriterMark(string Host, int ProcessId, string? UserName, string? SlurmJobId, DateTimeOffset Since)
 {
-    private const string AttributeName = "user.overlaytools.writer";
+    /// <summary>How the names of all our attributes start.</summary>
+    internal const string AttributePrefix = "user.overlaytools.";
+
+    private const string AttributeName = AttributePrefix + "writer";
     private const int MostBytes = 1024;
 
     /// <summary>Whether the writer it names is gone: on this node there is no such process, or nobody holds the lock.

@@ -30,9 +30,7 @@ internal sealed class ImageFile(SafeFileHandle file, string path, bool locked) :
     {
         var status = Statx.Of(file, path);
         using var copy = AtomicFile.Create(path, status.Permissions, force: true);
-        if (status.UserId != User.EffectiveId() || status.GroupId != User.EffectiveGroupId())
-            Fchown.File(copy.Handle, status.UserId, status.GroupId, path);
-        File.SetUnixFileMode(copy.Handle, (UnixFileMode)status.Permissions);
+        copy.TakeAfter(file);
         Ftruncate.File(copy.Handle, size, copy.TemporaryPath);
         rebuild.Write(new FileWindow(copy.Handle), progress, token);
         // The lock hangs on the open file: whoever opens the new one meanwhile shall find it locked.

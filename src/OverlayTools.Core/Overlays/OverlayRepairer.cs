@@ -82,9 +82,7 @@ public static class OverlayRepairer
     {
         var status = Statx.Of(file, path);
         using var copy = AtomicFile.Create(path, status.Permissions, force: true);
-        if (status.UserId != User.EffectiveId() || status.GroupId != User.EffectiveGroupId())
-            Fchown.File(copy.Handle, status.UserId, status.GroupId, path);
-        File.SetUnixFileMode(copy.Handle, (UnixFileMode)status.Permissions);
+        copy.TakeAfter(file);
         Ftruncate.File(copy.Handle, RandomAccess.GetLength(file), copy.TemporaryPath);
         SparseCopy.Run(file, path, new FileWindow(copy.Handle), "Copying", progress, token);
         foreach (var location in damaged)

@@ -99,9 +99,7 @@ public static class SifOptimizer
         IProgress<EngineProgress>? progress, CancellationToken token)
     {
         using var copy = AtomicFile.Create(target, status.Permissions, force: true);
-        if (status.UserId != User.EffectiveId() || status.GroupId != User.EffectiveGroupId())
-            Fchown.File(copy.Handle, status.UserId, status.GroupId, target);
-        File.SetUnixFileMode(copy.Handle, (UnixFileMode)status.Permissions);
+        copy.TakeAfter(file);
         // The lock hangs on the open file: whoever opens the new one meanwhile shall find it locked.
         RangeLock.Acquire(copy.Handle, target, exclusive: true, 0, 0);
 
