@@ -21,6 +21,9 @@ public static class ErrorIds
     /// <summary>Somebody else holds a lock on the image.</summary>
     public const string OverlayInUse = nameof(OverlayInUse);
 
+    /// <summary>The image has further names (hard links), which a new file in its place would not have.</summary>
+    public const string OverlayHasOtherNames = nameof(OverlayHasOtherNames);
+
     /// <summary>The file system was not unmounted cleanly: its journal has to be replayed first.</summary>
     public const string OverlayDirtyJournal = nameof(OverlayDirtyJournal);
 

@@ -15,6 +15,7 @@ internal static class ErrorMapping
         [ErrorIds.OverlayFeatureUnsupported] = ErrorCategory.InvalidData,
         [ErrorIds.OverlayMissingUpper] = ErrorCategory.InvalidData,
         [ErrorIds.OverlayInUse] = ErrorCategory.ResourceBusy,
+        [ErrorIds.OverlayHasOtherNames] = ErrorCategory.InvalidOperation,
         [ErrorIds.OverlayDirtyJournal] = ErrorCategory.InvalidOperation,
         [ErrorIds.OverlayCorrupt] = ErrorCategory.InvalidData,
         [ErrorIds.OverlaySizeTooSmall] = ErrorCategory.LimitsExceeded,
@@ -64,7 +65,10 @@ internal static class ErrorMapping
 
     /// <summary>Whether the exception is one that the engine, or the operating system beneath it, reports on purpose.</summary>
     public static bool Understands(Exception error) =>
-        error is EngineException or IOException or UnauthorizedAccessException;
+        error is EngineException or IOException or UnauthorizedAccessException || IsOfPath(error);
+
+    // The runtime's own check, before any system call: a NUL.
+    private static bool IsOfPath(Exception error) => error is ArgumentException { ParamName: "path" };
 
     /// <summary>The error record for a failure.</summary>
     /// <param name="error">An exception that <see cref="Understands"/>.</param>
@@ -87,6 +91,7 @@ internal static class ErrorMapping
         UnauthorizedAccessException => IdentifyErrno(Errno.EACCES),
         // On Unix, the runtime leaves the error number in HResult.
         IOException io => IdentifyErrno(io.HResult),
+        _ when IsOfPath(error) => (ErrorIds.OverlayFileNotFound, "Check the path."),
         _ => (ErrorIds.IOFailed, null),
     };
 

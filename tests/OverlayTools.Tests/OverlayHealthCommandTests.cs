@@ -1,3 +1,4 @@
+using System.Management.Automation;
 using System.Diagnostics;
 using OverlayTools.TestSupport;
 
@@ -119,6 +120,16 @@ public sealed class OverlayHealthCommandTests : IDisposable
             RandomAccess.Write(file, [0, 0], offset + 1024 + 1024 + 12); // free blocks of group 0
         Assert.Equal(["False", "True"], _session.Lines(
             "Test-OverlayImage a.sif -WarningAction Ignore; Repair-OverlayImage a.sif -Id 2; Test-OverlayImage a.sif"));
+    }
+
+    [Theory]
+    [InlineData("New-OverlayImage \"a`0b\"")]
+    [InlineData("Test-OverlayImage -LiteralPath \"a`0b\"")]
+    [InlineData("Resize-OverlayImage -LiteralPath \"a`0b\" 64MB")]
+    public void A_NUL_in_a_path_is_an_error_like_others(string script)
+    {
+        Assert.Empty(_session.Run(script));
+        ErrorAssert.Single(_session, ErrorIds.OverlayFileNotFound, ErrorCategory.ObjectNotFound);
     }
 
     [Fact]

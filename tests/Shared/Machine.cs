@@ -17,19 +17,22 @@ internal static class Machine
     public static void NeedTool(string name) =>
         Assert.SkipUnless(FindTool(name) is not null, $"needs the program '{name}'");
 
-    public static string? FindTool(string name) =>
-        (Environment.GetEnvironmentVariable("PATH") + ":/usr/sbin:/sbin")
+    /// <summary>Where a program is; Apptainer also where <c>OVERLAYTOOLS_APPTAINER</c> says.</summary>
+    public static string? FindTool(string name)
+    {
+        if (name == "apptainer" && Environment.GetEnvironmentVariable("OVERLAYTOOLS_APPTAINER") is { Length: > 0 } named)
+            return File.Exists(named) ? named : null;
+        return (Environment.GetEnvironmentVariable("PATH") + ":/usr/sbin:/sbin")
             .Split(':', StringSplitOptions.RemoveEmptyEntries)
             .Select(directory => Path.Combine(directory, name))
             .FirstOrDefault(File.Exists);
+    }
 
-    /// <summary>Where Apptainer is: what <c>OVERLAYTOOLS_APPTAINER</c> names, or the one on the path.</summary>
+    /// <summary>Where Apptainer is.</summary>
     public static string NeedApptainer()
     {
-        var named = Environment.GetEnvironmentVariable("OVERLAYTOOLS_APPTAINER");
-        var found = File.Exists(named) ? named : FindTool("apptainer");
-        Assert.SkipUnless(found is not null, "needs Apptainer, on the path or named by OVERLAYTOOLS_APPTAINER");
-        return found!;
+        NeedTool("apptainer");
+        return FindTool("apptainer")!;
     }
 
     /// <summary>The folder of facts beside the checkout, for the developers only.</summary>

@@ -12,6 +12,7 @@ internal static class AttributeBlock
     /// <summary>Offset of <c>h_refcount</c>, the number of files that have the block.</summary>
     public const int ReferencesAt = 4;
 
+    private const int MostBlockSize = 4096; // the kernel's pages
     private const int NameHashShift = 5;
     private const int ValueHashShift = 16;
 
@@ -29,7 +30,9 @@ internal static class AttributeBlock
         if (need > blockSize)
             throw new EngineException(ErrorIds.OverlayFull,
                 $"The extended attributes of a file need {need} bytes; a block has {blockSize}.",
-                "Use a larger image, whose blocks are larger too, or remove attributes.");
+                blockSize < MostBlockSize
+                    ? "Use a larger image, whose blocks are larger too, or remove attributes."
+                    : "Remove attributes: larger blocks there are none.");
 
         var block = new byte[blockSize];
         var blockHash = 0u;

@@ -305,7 +305,7 @@ public sealed record ExtGeometry
     private static uint DivideUp(ulong number, ulong by) => checked((uint)((number + by - 1) / by));
 
     private static EngineException TooSmall(long sizeBytes) =>
-        new(ErrorIds.OverlaySizeTooSmall, $"{sizeBytes} bytes are too few for an ext3 file system with a journal.",
+        new(ErrorIds.OverlaySizeTooSmall, $"{ByteSize.Format(sizeBytes)} are too few for an ext3 file system with a journal.",
             "Ask for 64 MiB or more.");
 
     private static EngineException TooManyInodes(long inodes, long sizeBytes) =>
@@ -315,6 +315,7 @@ public sealed record ExtGeometry
 
     private static EngineException TooLarge(long sizeBytes, long most) =>
         new(ErrorIds.OverlaySizeTooLarge,
-            $"{sizeBytes} bytes are more than this file system can have: the largest size is {most} bytes.",
+            $"{ByteSize.Format(sizeBytes)} are more than this file system can have: the largest size is {most} bytes "
+            + $"({ByteSize.Format(most)}).",
             $"Ask for {most} bytes or less, or make a new image of the size that you want.");
 }

@@ -95,7 +95,7 @@ public static class ExtShrinker
 
     private static EngineException BelowMinimum(long asked, long least) =>
         new(ErrorIds.OverlayBelowMinimumSize,
-            $"{asked} bytes are too few for what is in the file system: "
+            $"{ByteSize.Format(asked)} are too few for what is in the file system: "
                 + $"it needs {least} bytes ({ByteSize.Format(least)}).",
             $"Ask for {least} bytes or more, or for -ToMinimumSize.");
 

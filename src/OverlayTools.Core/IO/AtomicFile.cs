@@ -1,4 +1,3 @@
-using System.Text;
 using Microsoft.Win32.SafeHandles;
 using OverlayTools.Native;
 
@@ -10,8 +9,6 @@ namespace OverlayTools.IO;
 /// </summary>
 public sealed class AtomicFile : IDisposable
 {
-    private const string AccessControlList = "system.posix_acl_access";
-
     private readonly string _temporary;
     private bool _committed;
 
@@ -65,26 +62,6 @@ public sealed class AtomicFile : IDisposable
                 return new AtomicFile(target, temporary, handle);
             if (errno != Errno.EEXIST)
                 throw new LinuxException("open", errno, temporary);
-        }
-    }
-
-    /// <summary>Gives the file owner, permissions and extended attributes of the one whose place it will take: with an
-    /// access control list, the permissions alone would let the group do what the list's mask allows.</summary>
-    /// <param name="original">The file at the target, open.</param>
-    /// <exception cref="LinuxException">Owner, permissions or access control list cannot be had.</exception>
-    public void TakeAfter(SafeFileHandle original)
-    {
-        var status = Statx.Of(original, Target);
-        if (status.UserId != User.EffectiveId() || status.GroupId != User.EffectiveGroupId())
-            Fchown.File(Handle, status.UserId, status.GroupId, Target);
-        File.SetUnixFileMode(Handle, (UnixFileMode)status.Permissions);
-        using var directory = Open.File(Path.GetDirectoryName(Target) ?? "/", Open.PathOnly);
-        foreach (var (name, value) in ExtendedAttributes.Read(directory, Encoding.UTF8.GetBytes(Path.GetFileName(Target)), Target) ?? [])
-        {
-            // A label that the system itself gives cannot always be set; the mark of a writer was about the old file.
-            if (!name.StartsWith(WriterMark.AttributePrefix, StringComparison.Ordinal)
-                && ExtendedAttributes.TrySet(Handle, name, value) is not 0 and var errno && name == AccessControlList)
-                throw new LinuxException("setxattr", errno, Target);
         }
     }
 

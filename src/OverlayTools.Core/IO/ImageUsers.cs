@@ -61,6 +61,13 @@ public sealed class ImageUsers
         }
     }
 
+    /// <summary>Whether a loop device stands on any part of a file.</summary>
+    public static bool HasLoopDevice(SafeFileHandle file)
+    {
+        var status = Statx.Of(file);
+        return LoopDeviceEntry.All().Any(loop => loop.FileInode == status.Inode && loop.FileDevice == status.Device);
+    }
+
     /// <summary>Who uses a range of a file; other handles of this process count too, the given one does not.</summary>
     /// <param name="file">An open handle of the file.</param>
     /// <param name="offset">First byte of the range.</param>

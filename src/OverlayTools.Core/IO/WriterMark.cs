@@ -17,10 +17,7 @@ namespace OverlayTools.IO;
 /// <param name="Since">When it began.</param>
 public sealed record WriterMark(string Host, int ProcessId, string? UserName, string? SlurmJobId, DateTimeOffset Since)
 {
-    /// <summary>How the names of all our attributes start.</summary>
-    internal const string AttributePrefix = "user.overlaytools.";
-
-    private const string AttributeName = AttributePrefix + "writer";
+    private const string AttributeName = "user.overlaytools.writer";
     private const int MostBytes = 1024;
 
     /// <summary>Whether the writer it names is gone: on this node there is no such process, or nobody holds the lock.
@@ -70,6 +67,9 @@ public sealed record WriterMark(string Host, int ProcessId, string? UserName, st
         var mark = new WriterMark(host, process, values.GetValueOrDefault("user"), values.GetValueOrDefault("job"), since);
         return mark with { IsStale = mark.IsOfThisHost && !Directory.Exists($"/proc/{process.ToString(CultureInfo.InvariantCulture)}") };
     }
+
+    /// <summary>Whether an attribute is a mark.</summary>
+    internal static bool IsNameOfOne(string attribute) => attribute.StartsWith(AttributeName, StringComparison.Ordinal);
 
     private bool IsOfThisHost => string.Equals(Host, Environment.MachineName, StringComparison.OrdinalIgnoreCase);
 

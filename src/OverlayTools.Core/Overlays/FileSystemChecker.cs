@@ -54,6 +54,8 @@ internal static class FileSystemChecker
     private static EngineException Failed(string path, int exit, string said)
     {
         var lines = said.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        // Its banner comes through the other stream, and says nothing.
+        lines = [.. lines.Where(line => !line.StartsWith("e2fsck ", StringComparison.Ordinal))];
         return new EngineException(ErrorIds.HelperFailed,
             $"e2fsck could not repair '{path}' (exit code {exit}): {lines.LastOrDefault("it said nothing")}",
             "The image was not changed. Copy out of it what can be read.", path);

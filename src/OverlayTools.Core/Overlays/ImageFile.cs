@@ -28,9 +28,7 @@ internal sealed class ImageFile(SafeFileHandle file, string path, bool locked) :
     public override OverlayImage Rebuild(
         OverlayRebuild rebuild, long size, IProgress<EngineProgress>? progress, CancellationToken token)
     {
-        var status = Statx.Of(file, path);
-        using var copy = AtomicFile.Create(path, status.Permissions, force: true);
-        copy.TakeAfter(file);
+        using var copy = ImageReplacement.Begin(file, path);
         Ftruncate.File(copy.Handle, size, copy.TemporaryPath);
         rebuild.Write(new FileWindow(copy.Handle), progress, token);
         // The lock hangs on the open file: whoever opens the new one meanwhile shall find it locked.

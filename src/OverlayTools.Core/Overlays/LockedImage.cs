@@ -1,7 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 using OverlayTools.IO;
 using OverlayTools.Native;
-using OverlayTools.Sif;
 
 namespace OverlayTools.Overlays;
 
@@ -15,7 +14,6 @@ internal sealed class LockedImage : IDisposable
     private const int MostAttempts = 5;
 
     private readonly string _path;
-    private readonly List<ExclusiveUse> _uses = [];
 
     private LockedImage(SafeFileHandle file, string path, IReadOnlyList<OverlayLocation> locations) =>
         (File, _path, Locations) = (file, path, locations);
@@ -44,13 +42,18 @@ internal sealed class LockedImage : IDisposable
 
     /// <summary>Locks all of the file, where only partitions were locked.</summary>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayInUse"/>.</exception>
-    public void LockWhole() => Keep(ExclusiveUse.Take(File, _path));
+    public void LockWhole()
+    {
+        IsLocked &= RangeLock.Acquire(File, _path, exclusive: true, 0, 0);
+        // Who only reads another part of it, as a container its root file system on a loop device, is not disturbed.
+        ImageUsers.Refuse(File, _path, 0, 0, user => user.Access == ImageAccess.Write);
+    }
 
-    /// <inheritdoc/>
+    /// <summary>Gives the locks back; not by closing alone, since a process that is being started just now has a copy of
+    /// the file.</summary>
     public void Dispose()
     {
-        foreach (var use in _uses)
-            use.Dispose();
+        FileLock.Release(File, 0, 0);
         File.Dispose();
     }
 
@@ -81,21 +84,14 @@ internal sealed class LockedImage : IDisposable
 
     private void LockToChange(bool whole)
     {
-        RefuseFaulty();
         if (whole)
             LockWhole();
-        else
-            Keep(ExclusiveUse.Take(File, _path, [.. Locations.Select(location => (location.Offset, location.LockLength))]));
-    }
-
-    // Where objects overlap, what is written into one of them goes into the other.
-    private void RefuseFaulty()
-    {
-        if (Locations[0].Id is null)
-            return;
-        using var sif = SifImage.Open(new FileWindow(File), _path);
-        if (sif.ModificationFault is { } fault)
-            throw SifFailure.NotChangeable(_path, fault);
+        foreach (var location in Locations)
+        {
+            if (!whole)
+                IsLocked &= location.Lock(File, _path, exclusive: true);
+            ImageUsers.Refuse(File, _path, location.Offset, location.LockLength);
+        }
     }
 
     private void LockToRead()
@@ -103,14 +99,10 @@ internal sealed class LockedImage : IDisposable
         foreach (var location in Locations)
         {
             IsLocked &= location.Lock(File, _path, exclusive: false);
-            ImageUsers.Refuse(File, _path, location.Offset, location.LockLength, user => user.Access == ImageAccess.Write);
+            // To look at all processes takes longer than many a check: a mount is what matters.
+            if (ImageUsers.HasLoopDevice(File))
+                ImageUsers.Refuse(File, _path, location.Offset, location.LockLength, user => user.Access == ImageAccess.Write);
         }
-    }
-
-    private void Keep(ExclusiveUse use)
-    {
-        _uses.Add(use);
-        IsLocked &= use.IsLocked;
     }
 
     private bool IsCurrent(uint? id)

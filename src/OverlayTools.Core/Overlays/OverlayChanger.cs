@@ -1,7 +1,5 @@
-using Microsoft.Win32.SafeHandles;
 using OverlayTools.Ext;
 using OverlayTools.IO;
-using OverlayTools.Sif;
 
 namespace OverlayTools.Overlays;
 
@@ -21,14 +19,15 @@ public static class OverlayChanger
     /// <see cref="ErrorIds.OverlayNotExt3"/>, <see cref="ErrorIds.OverlayFeatureUnsupported"/>,
     /// <see cref="ErrorIds.OverlayCorrupt"/>, <see cref="ErrorIds.OverlayMissingUpper"/>,
     /// <see cref="ErrorIds.OverlayLabelInvalid"/>, <see cref="ErrorIds.OptionConflict"/>,
-    /// <see cref="ErrorIds.SifDescriptorNotFound"/>, <see cref="ErrorIds.SifSigned"/>.</exception>
+    /// <see cref="ErrorIds.SifDescriptorNotFound"/>, <see cref="ErrorIds.SifSigned"/>,
+    /// <see cref="ErrorIds.SifCorrupt"/>.</exception>
     public static IReadOnlyList<OverlayImage> Apply(
         OverlayChange change, IProgress<EngineProgress>? progress = null, CancellationToken token = default)
     {
         var path = change.Path;
         using var image = LockedImage.ToChange(path, change.Id);
         if (!change.Force)
-            RefuseSigned(image.File, path, image.Locations);
+            OverlayLocation.RefuseUnchangeable(image.File, path, image.Locations);
         foreach (var location in image.Locations)
             Apply(location.Open(image.File), change, progress, token);
         return [.. image.Locations.Select(location =>
@@ -55,16 +54,6 @@ public static class OverlayChanger
 
         token.ThrowIfCancellationRequested();
         editor.Commit();
-    }
-
-    private static void RefuseSigned(SafeFileHandle file, string path, IReadOnlyList<OverlayLocation> locations)
-    {
-        if (locations[0].Id is null)
-            return;
-        using var sif = SifImage.Open(new FileWindow(file), path);
-        if (sif.IsSigned)
-            throw new EngineException(ErrorIds.SifSigned, $"'{path}' is signed, and its signature would no longer be valid.",
-                "Give -Force to change it all the same; it has to be signed again then.", path);
     }
 
     // What is not committed yet is not read again: every file is visited once.

@@ -24,9 +24,12 @@ internal sealed class OverlayRebuild
     public static OverlayRebuild Prepare(
         Window window, long inodeCount, IProgress<EngineProgress>? progress, CancellationToken token)
     {
-        ExtShrinker.RequireSound(window, progress, token);
         var fileSystem = ExtFileSystem.Open(window);
         var superblock = fileSystem.Superblock;
+        // As for every other size: the new one would have no trace of them.
+        if (superblock.HasErrors)
+            throw ExtCorrupt.Because($"it recorded {Math.Max(1, superblock.ErrorCount)} error(s).");
+        ExtShrinker.RequireSound(window, progress, token);
         var options = new ExtFormatOptions
         {
             Uuid = superblock.Uuid,

@@ -4,7 +4,6 @@ using OverlayTools.Ext.Check;
 using OverlayTools.Ext.Edit;
 using OverlayTools.IO;
 using OverlayTools.Native;
-using OverlayTools.Sif;
 
 namespace OverlayTools.Overlays;
 
@@ -21,8 +20,8 @@ public static class OverlayRepairer
     /// <param name="token">Stops the work; a journal that was not wholly replayed is replayed again.</param>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFileNotFound"/>, <see cref="ErrorIds.OverlayInUse"/>,
     /// <see cref="ErrorIds.OverlayNotExt3"/>, <see cref="ErrorIds.OverlayFeatureUnsupported"/>,
-    /// <see cref="ErrorIds.OptionConflict"/>, <see cref="ErrorIds.SifSigned"/>; with <paramref name="full"/>
-    /// <see cref="ErrorIds.RuntimeNotFound"/> and
+    /// <see cref="ErrorIds.OptionConflict"/>, <see cref="ErrorIds.SifSigned"/>, <see cref="ErrorIds.SifCorrupt"/>; with
+    /// <paramref name="full"/> <see cref="ErrorIds.RuntimeNotFound"/> and
     /// <see cref="ErrorIds.HelperFailed"/>, and the image is as without.</exception>
     public static IReadOnlyList<OverlayRepair> Repair(
         string path, uint? id = null, bool full = false,
@@ -32,8 +31,7 @@ public static class OverlayRepairer
         path = OverlayFile.RealPath(path);
         using var image = LockedImage.ToChange(path, id);
         var (file, locations) = (image.File, image.Locations);
-        RefuseSigned(file, path, locations);
-
+        OverlayLocation.RefuseUnchangeable(file, path, locations);
         var repairs = locations.Select(location => RepairOne(file, path, location, progress, token)).ToList();
         if (!full || repairs.TrueForAll(repair => repair.IsSound))
             return repairs;
@@ -41,15 +39,6 @@ public static class OverlayRepairer
         image.LockWhole();
         RepairCopy(file, path, [.. locations.Where((_, i) => !repairs[i].IsSound)], progress, token);
         return [.. repairs.Select(repair => repair.IsSound ? repair : repair with { UsedE2fsck = true, ErrorCount = 0 })];
-    }
-
-    private static void RefuseSigned(SafeFileHandle file, string path, IReadOnlyList<OverlayLocation> locations)
-    {
-        if (locations[0].Id is null)
-            return;
-        using var sif = SifImage.Open(new FileWindow(file), path);
-        foreach (var id in locations.Select(location => location.Id).OfType<uint>())
-            sif.RefuseSigned(sif.Find(id));
     }
 
     private static OverlayRepair RepairOne(
@@ -80,9 +69,7 @@ public static class OverlayRepairer
         SafeFileHandle file, string path, IReadOnlyList<OverlayLocation> damaged,
         IProgress<EngineProgress>? progress, CancellationToken token)
     {
-        var status = Statx.Of(file, path);
-        using var copy = AtomicFile.Create(path, status.Permissions, force: true);
-        copy.TakeAfter(file);
+        using var copy = ImageReplacement.Begin(file, path);
         Ftruncate.File(copy.Handle, RandomAccess.GetLength(file), copy.TemporaryPath);
         SparseCopy.Run(file, path, new FileWindow(copy.Handle), "Copying", progress, token);
         foreach (var location in damaged)

@@ -26,7 +26,7 @@ public static partial class SifEditor
     {
         var (placed, locked) = Locked(path, (file, use) =>
         {
-            RefuseUsedRemains(file, path, use, token);
+            RefuseUsedRemains(use, file, path, token);
             return Add(file, path, added, options, progress, token);
         });
         return new SifAddition(placed, locked);
@@ -74,12 +74,12 @@ public static partial class SifEditor
     /// <summary>Refuses to write behind the last object where somebody still uses what a removal left there: a partition
     /// that is mounted stays so when its descriptor goes, and what is written through it would go into the new
     /// object.</summary>
-    internal static void RefuseUsedRemains(Window file, string path, ExclusiveUse use, CancellationToken token)
+    internal static void RefuseUsedRemains(ExclusiveUse use, Window file, string path, CancellationToken token)
     {
         using var image = SifImage.Open(file, path, token);
         var end = SifImage.DataEnd(image.Header, image.Objects);
         if (end < file.Length)
-            use.RefuseUsedFrom(end);
+            use.RefuseUsed(end);
     }
 
     private static (T Result, bool Locked) Locked<T>(string path, Func<Window, ExclusiveUse, T> change)

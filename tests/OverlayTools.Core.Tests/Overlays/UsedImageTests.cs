@@ -48,7 +48,21 @@ public sealed class UsedImageTests : IDisposable
         {
             Refused(() => OverlayChanger.Apply(new OverlayChange { Path = path, Id = 2, Label = "x" }, null, Token));
             Assert.Single(OverlayChanger.Apply(new OverlayChange { Path = path, Id = 3, Label = "x" }, null, Token));
+            Refused(() => OverlayTester.Test(path, 2, null, Token));
+            Assert.True(Assert.Single(OverlayTester.Test(path, 3, null, Token)).FileSystem.IsSound);
             Refused(() => OverlayResizer.Resize(new OverlayResizing { Path = path, Id = 3, GrowBy = MiB }, null, Token));
+        }
+        finally
+        {
+            Ext3Image.Run("umount", point);
+        }
+
+        // As a container has the root file system of the image.
+        Ext3Image.Run("mount", "-o", $"loop,ro,offset={offset},sizelimit={40 * MiB}", path, point);
+        try
+        {
+            OverlayResizer.Resize(new OverlayResizing { Path = path, Id = 3, GrowBy = MiB }, null, Token);
+            Refused(() => OverlayResizer.Resize(new OverlayResizing { Path = path, Id = 2, GrowBy = MiB }, null, Token));
         }
         finally
         {
@@ -118,6 +132,55 @@ public sealed class UsedImageTests : IDisposable
                 Assert.Throws<EngineException>(() => OverlayTester.Test(path, null, null, Token)).ErrorId);
             Assert.Equal(ErrorIds.OverlayNotExt3,
                 Assert.Throws<EngineException>(() => OverlayRepairer.Repair(path, null, false, null, Token)).ErrorId);
+        }
+    }
+
+    [Fact]
+    public void An_image_that_recorded_errors_is_not_built_anew_without_them()
+    {
+        Machine.NeedTool("debugfs");
+        var image = Ext3Image.Made(_directory, 64 * MiB, OverlayTree.Create(0, 0, []));
+        Ext3Image.Run("debugfs", "-w", "-R", "ssv state 3", image.Path);
+        var before = Hash(image.Path);
+        Assert.Equal(ErrorIds.OverlayCorrupt, Assert.Throws<EngineException>(() =>
+            OverlayResizer.Resize(new OverlayResizing { Path = image.Path, InodeCount = 999 }, null, Token)).ErrorId);
+        Assert.Equal(before, Hash(image.Path));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void What_takes_an_images_place_is_like_it_from_outside_and_has_all_its_names(bool full)
+    {
+        Machine.NeedTool("setfacl");
+        var image = Ext3Image.Made(_directory, 64 * MiB, OverlayTree.Create(0, 0, []));
+        Ext3Image.Run("debugfs", "-w", "-R", "clri /work", image.Path);
+        if (!full)
+            Ext3Image.Run("sh", "-c", "e2fsck -fy \"$0\" > /dev/null; exit 0", image.Path);
+        Ext3Image.Run("setfacl", "-m", "u:12345:rw", image.Path);
+        Ext3Image.Run("setfattr", "-n", "user.note", "-v", "mine", image.Path);
+        Ext3Image.Run("setfattr", "-n", "user.overlaytools.writer", "-v", "stale", image.Path);
+        Ext3Image.Run("ln", image.Path, _directory["other"]);
+        var before = Hash(image.Path);
+        Assert.Equal(ErrorIds.OverlayHasOtherNames, Assert.Throws<EngineException>(Replace).ErrorId);
+        Assert.Equal(before, Hash(image.Path));
+        Assert.Equal(2, Directory.GetFiles(_directory.Path).Length);
+
+        File.Delete(_directory["other"]);
+        var access = Ext3Image.Run("getfacl", "-cp", image.Path);
+        Replace();
+        Assert.NotEqual(before, Hash(image.Path));
+        Assert.Equal(access, Ext3Image.Run("getfacl", "-cp", image.Path));
+        var attributes = Ext3Image.Run("getfattr", "-d", "--absolute-names", image.Path);
+        Assert.Contains("user.note=\"mine\"", attributes, StringComparison.Ordinal);
+        Assert.DoesNotContain("writer", attributes, StringComparison.Ordinal);
+
+        void Replace()
+        {
+            if (full)
+                OverlayRepairer.Repair(image.Path, null, full: true, null, Token);
+            else
+                OverlayResizer.Resize(new OverlayResizing { Path = image.Path, InodeCount = 999 }, null, Token);
         }
     }
 

@@ -34,7 +34,7 @@ public static class SifSigning
         // What somebody writes through a mount, which takes no lock, is not what the signature would be about.
         ImageUsers.Refuse(file, path, 0, 0, user => user.Access == ImageAccess.Write);
         var window = new FileWindow(file);
-        SifEditor.RefuseUsedRemains(window, path, use, token);
+        SifEditor.RefuseUsedRemains(use, window, path, token);
         var signatures = Prepare(window, path, key, groups, ids, new ObjectHasher(progress, token), token);
         return new SifSigningResult(
             [.. signatures.Select(s => SifEditor.Add(window, path, s, options, null, token))], use.IsLocked);
