@@ -72,6 +72,9 @@ public static class ErrorIds
     /// <summary>A file has as many names, or a directory as many subdirectories, as the format counts.</summary>
     public const string OverlayTooManyLinks = nameof(OverlayTooManyLinks);
 
+    /// <summary>There is no such file in the overlay.</summary>
+    public const string OverlayItemNotFound = nameof(OverlayItemNotFound);
+
     /// <summary>The file does not have the extended attribute.</summary>
     public const string OverlayAttributeNotFound = nameof(OverlayAttributeNotFound);
 

@@ -32,6 +32,7 @@ internal static class ErrorMapping
         [ErrorIds.OverlayDirectoryNotEmpty] = ErrorCategory.InvalidOperation,
         [ErrorIds.OverlayMoveIntoItself] = ErrorCategory.InvalidArgument,
         [ErrorIds.OverlayTooManyLinks] = ErrorCategory.LimitsExceeded,
+        [ErrorIds.OverlayItemNotFound] = ErrorCategory.ObjectNotFound,
         [ErrorIds.OverlayAttributeNotFound] = ErrorCategory.ObjectNotFound,
         [ErrorIds.OverlayChangeTooLarge] = ErrorCategory.LimitsExceeded,
         [ErrorIds.SifBadMagic] = ErrorCategory.InvalidData,
@@ -98,8 +99,8 @@ internal static class ErrorMapping
     private static (string Id, string? Action) IdentifyErrno(int errno) => errno switch
     {
         Errno.ENOENT or Errno.ENOTDIR => (ErrorIds.OverlayFileNotFound, "Check the path."),
-        Errno.ENOSPC => (ErrorIds.DiskFull, "Free space on that disk, or choose another place; nothing was changed."),
-        Errno.EDQUOT => (ErrorIds.DiskFull, "Your quota on that file system is used up; nothing was changed."),
+        Errno.ENOSPC => (ErrorIds.DiskFull, "Free space on that disk, or choose another place; what was there is not lost."),
+        Errno.EDQUOT => (ErrorIds.DiskFull, "Your quota on that file system is used up: remove files, or choose another place. What was there is not lost."),
         Errno.EFBIG => (ErrorIds.OverlaySizeTooLarge, "The file system there does not hold files of this size."),
         Errno.EACCES or Errno.EPERM => (ErrorIds.AccessDenied, "Check the owner and permissions of the file and its directory."),
         Errno.EROFS => (ErrorIds.OverlayNotWritable, "The file system there is mounted read-only."),

@@ -39,14 +39,31 @@ internal sealed class ExtNodeImporter
             throw new EngineException(ErrorIds.OverlayFileNotFound, $"The directory '{path}' does not exist.",
                 "Name an existing directory.", path);
         var root = Open.File(path, Open.ReadOnly | Open.Directory);
-        return new ExtNodeImporter(root, path, cancellation, owner).Run();
+        return new ExtNodeImporter(root, path, cancellation, owner).Run("."u8.ToArray());
     }
 
-    private ExtNode Run()
+    /// <summary>Reads a file of any kind in a directory, and what hangs below it.</summary>
+    /// <param name="root">The directory, which stays open as long as contents are read.</param>
+    /// <param name="path">The file's path from there, through no link.</param>
+    /// <param name="describe">The directory's path, for errors.</param>
+    /// <param name="cancellation">Stops the work.</param>
+    /// <param name="owner">Who shall own every file; null keeps the owners.</param>
+    /// <exception cref="LinuxException">A file cannot be read; its path is named.</exception>
+    public static ExtNode ReadFile(
+        SafeFileHandle root, byte[] path, string describe, CancellationToken cancellation,
+        (uint UserId, uint GroupId)? owner = null)
     {
-        var root = MakeDirectory(_root, "."u8.ToArray(), Owned(Statx.Of(_root, _path)));
+        byte[] start = path is [(byte)'.'] ? path : [.. "./"u8, .. path];
+        return new ExtNodeImporter(root, describe, cancellation, owner).Run(start);
+    }
+
+    private ExtNode Run(byte[] start)
+    {
+        var root = ReadStart(start);
+        if (root.Type != ExtFileType.Directory)
+            return root;
         var pending = new Stack<(byte[] Path, ExtNode Node)>();
-        pending.Push(("."u8.ToArray(), root));
+        pending.Push((start, root));
         while (pending.TryPop(out var next))
         {
             using var directory = Openat2.Beneath(_root, next.Path, Open.ReadOnly | Open.Directory, Describe(next.Path));
@@ -61,6 +78,15 @@ internal sealed class ExtNodeImporter
         }
 
         return root;
+    }
+
+    private ExtNode ReadStart(byte[] start)
+    {
+        if (start.Length == 1)
+            return MakeDirectory(_root, start, Owned(Statx.Of(_root, _path)));
+        var cut = start.AsSpan().LastIndexOf((byte)'/');
+        using var parent = Openat2.Beneath(_root, start.AsSpan(0, cut), Open.ReadOnly | Open.Directory, Describe(start));
+        return ReadNode(parent, start[(cut + 1)..], start);
     }
 
     private ExtNode ReadNode(SafeFileHandle directory, byte[] name, byte[] path)
@@ -104,15 +130,10 @@ internal sealed class ExtNodeImporter
                 var target = Readlinkat.Target(directory, name);
                 return ExtNode.SymbolicLink(target, status.UserId, status.GroupId, time, attributes);
             default:
-                var type = status.FileType switch
-                {
-                    Statx.CharacterDevice => ExtFileType.CharacterDevice,
-                    Statx.BlockDevice => ExtFileType.BlockDevice,
-                    Statx.Fifo => ExtFileType.Fifo,
-                    Statx.Socket => ExtFileType.Socket,
-                    _ => throw new EngineException(ErrorIds.IOFailed,
-                        $"'{Describe(path)}' is of an unknown kind (mode {Convert.ToString(status.FileType, 8)}).", null),
-                };
+                var type = TypeOf(status.FileType);
+                if (type == ExtFileType.Unknown)
+                    throw new EngineException(ErrorIds.IOFailed,
+                        $"'{Describe(path)}' is of an unknown kind (mode {Convert.ToString(status.FileType, 8)}).", null);
                 return ExtNode.Special(type, status.Permissions, status.UserId, status.GroupId,
                     status.DeviceMajor, status.DeviceMinor, time, attributes);
         }
@@ -151,6 +172,19 @@ internal sealed class ExtNodeImporter
         throw new EngineException(ErrorIds.IOFailed, $"'{Describe(path)}' was replaced while it was being copied.",
             "Try again when nothing changes the files.", Describe(path));
     }
+
+    /// <summary>The kind of a file from the upper bits of its mode.</summary>
+    internal static ExtFileType TypeOf(uint fileType) => fileType switch
+    {
+        Statx.RegularFile => ExtFileType.RegularFile,
+        Statx.Directory => ExtFileType.Directory,
+        Statx.SymbolicLink => ExtFileType.SymbolicLink,
+        Statx.CharacterDevice => ExtFileType.CharacterDevice,
+        Statx.BlockDevice => ExtFileType.BlockDevice,
+        Statx.Fifo => ExtFileType.Fifo,
+        Statx.Socket => ExtFileType.Socket,
+        _ => ExtFileType.Unknown,
+    };
 
     /// <summary>Whether an attribute is the file's own. Whatever else the host's file system shows (system.nfs4_acl,
     /// btrfs.*) is its own business.</summary>

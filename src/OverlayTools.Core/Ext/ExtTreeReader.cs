@@ -40,9 +40,20 @@ internal sealed class ExtTreeReader
         return new ExtTreeReader(fileSystem, cancellation).Run(start);
     }
 
+    /// <summary>Reads a file of any kind, and what hangs below it.</summary>
+    /// <param name="fileSystem">The file system.</param>
+    /// <param name="start">Its inode.</param>
+    /// <param name="cancellation">Stops the work.</param>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayCorrupt"/>,
+    /// <see cref="ErrorIds.OverlayFeatureUnsupported"/>.</exception>
+    public static ExtNode ReadFile(ExtFileSystem fileSystem, uint start, CancellationToken cancellation) =>
+        new ExtTreeReader(fileSystem, cancellation).Run(start);
+
     private ExtNode Run(uint start)
     {
         var root = MakeNode(start, _fileSystem.ReadInode(start));
+        if (root.Type != ExtFileType.Directory)
+            return root;
         _directories.Add(start);
         var pending = new Stack<(uint Number, ExtNode Node)>();
         pending.Push((start, root));

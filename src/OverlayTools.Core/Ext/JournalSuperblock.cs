@@ -57,7 +57,7 @@ internal sealed class JournalSuperblock
     public Guid Uuid
     {
         get => new(_raw.AsSpan(0x30, 16), bigEndian: true);
-        private set => value.TryWriteBytes(_raw.AsSpan(0x30, 16), bigEndian: true, out _);
+        set => value.TryWriteBytes(_raw.AsSpan(0x30, 16), bigEndian: true, out _);
     }
 
     /// <summary>Whether a superblock of version 1 has something in the fields of version 2.</summary>

@@ -36,6 +36,15 @@ internal static partial class Openat2
         return Try(directory, path, flags | Open.NoFollow, resolve) ?? throw LinuxException.Last("openat2", describe);
     }
 
+    /// <summary>Opens a path below a directory, through no symbolic link.</summary>
+    /// <returns>Null, and the error number.</returns>
+    public static SafeFileHandle? TryBeneath(SafeFileHandle directory, ReadOnlySpan<byte> path, int flags, out int errno)
+    {
+        var handle = Try(directory, path, flags | Open.NoFollow, StayBeneath | NoSymlinks | NoMagicLinks);
+        errno = handle is null ? Marshal.GetLastPInvokeError() : 0;
+        return handle;
+    }
+
     /// <summary>Opens a path in a tree as a process would whose root directory it is: no link, and no <c>..</c>, leads out.</summary>
     /// <param name="root">The directory that is <c>/</c>.</param>
     /// <param name="path">Absolute or relative, both counted from the root.</param>

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace OverlayTools.Native;
 
@@ -13,6 +14,22 @@ internal static partial class Rename
 
     [LibraryImport("libc", EntryPoint = "link", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Link(string oldPath, string newPath);
+
+    [LibraryImport("libc", EntryPoint = "renameat2", SetLastError = true)]
+    private static partial int RenameIn(
+        SafeFileHandle oldDirectory, ReadOnlySpan<byte> oldName, SafeFileHandle newDirectory, ReadOnlySpan<byte> newName, uint flags);
+
+    /// <summary>Renames a file in a directory; without <paramref name="replace"/>, an existing name fails with
+    /// EEXIST.</summary>
+    /// <exception cref="LinuxException">With the error number of the call.</exception>
+    public static void In(
+        SafeFileHandle directory, ReadOnlySpan<byte> from, ReadOnlySpan<byte> to, bool replace, string? describe = null)
+    {
+        byte[] oldName = [.. from, 0];
+        byte[] newName = [.. to, 0];
+        if (RenameIn(directory, oldName, directory, newName, replace ? 0 : NoReplace) != 0)
+            throw LinuxException.Last("renameat2", describe);
+    }
 
     /// <summary>Renames a file; without <paramref name="replace"/>, an existing target fails with EEXIST.</summary>
     /// <exception cref="LinuxException">With the error number of the call.</exception>

@@ -36,6 +36,10 @@ internal static partial class Statx
             Inode = BinaryPrimitives.ReadUInt64LittleEndian(raw[32..]);
             Size = BinaryPrimitives.ReadInt64LittleEndian(raw[40..]);
             Sectors = BinaryPrimitives.ReadInt64LittleEndian(raw[48..]);
+            AccessedSeconds = BinaryPrimitives.ReadInt64LittleEndian(raw[64..]);
+            AccessedNanoseconds = BinaryPrimitives.ReadUInt32LittleEndian(raw[72..]);
+            ChangedSeconds = BinaryPrimitives.ReadInt64LittleEndian(raw[96..]);
+            ChangedNanoseconds = BinaryPrimitives.ReadUInt32LittleEndian(raw[104..]);
             ModifiedSeconds = BinaryPrimitives.ReadInt64LittleEndian(raw[112..]);
             ModifiedNanoseconds = BinaryPrimitives.ReadUInt32LittleEndian(raw[120..]);
             DeviceMajor = BinaryPrimitives.ReadUInt32LittleEndian(raw[128..]);
@@ -64,6 +68,14 @@ internal static partial class Statx
 
         /// <summary>Occupied sectors of 512 bytes.</summary>
         public long Sectors { get; }
+
+        public long AccessedSeconds { get; }
+
+        public uint AccessedNanoseconds { get; }
+
+        public long ChangedSeconds { get; }
+
+        public uint ChangedNanoseconds { get; }
 
         public long ModifiedSeconds { get; }
 

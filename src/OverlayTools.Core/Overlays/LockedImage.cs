@@ -1,6 +1,7 @@
 using Microsoft.Win32.SafeHandles;
 using OverlayTools.IO;
 using OverlayTools.Native;
+using OverlayTools.Sif;
 
 namespace OverlayTools.Overlays;
 
@@ -84,6 +85,7 @@ internal sealed class LockedImage : IDisposable
 
     private void LockToChange(bool whole)
     {
+        RefuseFaulty();
         if (whole)
             LockWhole();
         foreach (var location in Locations)
@@ -92,6 +94,16 @@ internal sealed class LockedImage : IDisposable
                 IsLocked &= location.Lock(File, _path, exclusive: true);
             ImageUsers.Refuse(File, _path, location.Offset, location.LockLength);
         }
+    }
+
+    // Where objects overlap, what is written into one of them goes into the other.
+    private void RefuseFaulty()
+    {
+        if (Locations[0].Id is null)
+            return;
+        using var sif = SifImage.Open(new FileWindow(File), _path);
+        if (sif.ModificationFault is { } fault)
+            throw SifFailure.NotChangeable(_path, fault);
     }
 
     private void LockToRead()

@@ -27,7 +27,7 @@ public static class OverlayChanger
         var path = change.Path;
         using var image = LockedImage.ToChange(path, change.Id);
         if (!change.Force)
-            OverlayLocation.RefuseUnchangeable(image.File, path, image.Locations);
+            OverlayLocation.RefuseSigned(image.File, path, image.Locations);
         foreach (var location in image.Locations)
             Apply(location.Open(image.File), change, progress, token);
         return [.. image.Locations.Select(location =>

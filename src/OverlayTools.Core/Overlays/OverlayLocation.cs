@@ -36,16 +36,14 @@ internal readonly record struct OverlayLocation(uint? Id, long Offset, long Leng
         return [.. found.Select(item => new OverlayLocation(item.Id, item.Offset, item.SizeBytes))];
     }
 
-    /// <summary>Refuses file systems that a signature covers, and those in an image that contradicts itself.</summary>
-    /// <exception cref="EngineException"><see cref="ErrorIds.SifSigned"/> or <see cref="ErrorIds.SifCorrupt"/>.</exception>
-    public static void RefuseUnchangeable(SafeFileHandle file, string path, IEnumerable<OverlayLocation> locations)
+    /// <summary>Refuses file systems that a signature covers.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.SifSigned"/>.</exception>
+    public static void RefuseSigned(SafeFileHandle file, string path, IEnumerable<OverlayLocation> locations)
     {
         var ids = locations.Select(location => location.Id).OfType<uint>().ToList();
         if (ids.Count == 0)
             return;
         using var sif = SifImage.Open(new FileWindow(file), path);
-        if (sif.ModificationFault is { } fault)
-            throw SifFailure.NotChangeable(path, fault);
         foreach (var id in ids)
             sif.RefuseSigned(sif.Find(id));
     }

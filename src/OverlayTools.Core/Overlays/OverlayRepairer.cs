@@ -31,7 +31,7 @@ public static class OverlayRepairer
         path = OverlayFile.RealPath(path);
         using var image = LockedImage.ToChange(path, id);
         var (file, locations) = (image.File, image.Locations);
-        OverlayLocation.RefuseUnchangeable(file, path, locations);
+        OverlayLocation.RefuseSigned(file, path, locations);
         var repairs = locations.Select(location => RepairOne(file, path, location, progress, token)).ToList();
         if (!full || repairs.TrueForAll(repair => repair.IsSound))
             return repairs;

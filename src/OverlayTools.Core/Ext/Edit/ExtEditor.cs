@@ -234,6 +234,9 @@ public sealed partial class ExtEditor : IDisposable
         return new ExtEditor(window, fileSystem);
     }
 
+    /// <summary>Blocks that one transaction can change.</summary>
+    internal int Capacity => _journal.Capacity;
+
     internal (EditState State, InodeEditor Inodes) Parts => (_state, _inodes);
 
     /// <summary>Does one operation wholly or not at all.</summary>

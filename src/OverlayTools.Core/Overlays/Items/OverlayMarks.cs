@@ -1,0 +1,63 @@
+using OverlayTools.Ext;
+
+namespace OverlayTools.Overlays;
+
+/// <summary>What hides entries of the layers below: in the form of the kernel's overlayfs, and in that of fuse-overlayfs
+/// (which has it from AUFS).</summary>
+internal static class OverlayMarks
+{
+    /// <summary>The device numbers and permissions that the kernel gives a whiteout.</summary>
+    public const uint WhiteoutPermissions = 0;
+
+    private static readonly (string Name, OverlayMarkForms Form)[] s_opaque =
+    [
+        ("trusted.overlay.opaque", OverlayMarkForms.TrustedAttribute),
+        ("user.overlay.opaque", OverlayMarkForms.UserAttribute),
+        ("user.fuseoverlayfs.opaque", OverlayMarkForms.FuseAttribute),
+    ];
+
+    private static readonly ExtName s_opaqueFile = new(".wh..wh..opq");
+    private static readonly ExtName s_opaqueDevice = new(".wh..opq");
+
+    /// <summary>The attributes by which a directory is opaque for whoever mounts it.</summary>
+    public static IEnumerable<string> OpaqueAttributes => s_opaque.Select(pair => pair.Name);
+
+    /// <summary>The name of the file that hides another for fuse-overlayfs; null when it would be too long.</summary>
+    public static ExtName? FileFor(ExtName name) =>
+        name.Bytes.Length + 4 <= ExtName.MaxLength ? new ExtName((byte[])[.. ".wh."u8, .. name.Bytes]) : default(ExtName?);
+
+    /// <summary>What an entry means, in which form, and the name of what it hides beside it.</summary>
+    public static (OverlayItemMeaning Meaning, OverlayMarkForms Forms, ExtName? Hidden) Of(
+        OverlayContent content, OverlayEntry entry, IReadOnlyDictionary<string, byte[]> attributes)
+    {
+        if (entry.Parent is not null && (entry.Name == s_opaqueFile || entry.Name == s_opaqueDevice))
+            return (OverlayItemMeaning.OpaqueMark, OverlayMarkForms.NamedFile, default(ExtName?));
+        if (entry.Parent is not null && HiddenByName(entry.Name) is { } hidden)
+            return (OverlayItemMeaning.Whiteout, OverlayMarkForms.NamedFile, hidden);
+        if (entry.IsWhiteoutDevice)
+            return (OverlayItemMeaning.Whiteout, OverlayMarkForms.CharacterDevice, entry.Name);
+        if (entry.Type != ExtFileType.Directory)
+            return (OverlayItemMeaning.File, OverlayMarkForms.None, default(ExtName?));
+        var forms = OpaqueForms(content, entry, attributes);
+        return (forms == OverlayMarkForms.None ? OverlayItemMeaning.Directory : OverlayItemMeaning.OpaqueDirectory, forms, default(ExtName?));
+    }
+
+    private static OverlayMarkForms OpaqueForms(
+        OverlayContent content, OverlayEntry directory, IReadOnlyDictionary<string, byte[]> attributes)
+    {
+        var forms = OverlayMarkForms.None;
+        foreach (var (name, form) in s_opaque)
+        {
+            // Only "y" means it: with "x" the directory has whiteouts in the form of attributes (ovl_check_opaqueness).
+            if (attributes.TryGetValue(name, out var value) && value is [(byte)'y'])
+                forms |= form;
+        }
+
+        return content.Find(directory, s_opaqueFile) is null ? forms : forms | OverlayMarkForms.NamedFile;
+    }
+
+    private static ExtName? HiddenByName(ExtName name) =>
+        name.Bytes.StartsWith(".wh."u8) && name.Bytes[4..] is var rest and not ([] or [(byte)'.'] or [(byte)'.', (byte)'.'])
+            ? new ExtName(rest)
+            : default(ExtName?);
+}
