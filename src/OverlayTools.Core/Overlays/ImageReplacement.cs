@@ -22,6 +22,14 @@ internal static class ImageReplacement
             throw new EngineException(ErrorIds.OverlayHasOtherNames,
                 $"'{path}' has {status.Links} names (hard links), and a new file would take the place of this one alone.",
                 "Remove the other names, or work on a copy; 'find -samefile' finds them.", path);
+        return BeginForName(file, path);
+    }
+
+    /// <summary>The same, whatever other names lead to the old file.</summary>
+    /// <inheritdoc cref="Begin"/>
+    public static AtomicFile BeginForName(SafeFileHandle file, string path)
+    {
+        var status = Statx.Of(file, path);
         var copy = AtomicFile.Create(path, status.Permissions, force: true);
         try
         {

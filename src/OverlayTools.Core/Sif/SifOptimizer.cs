@@ -1,6 +1,7 @@
 using Microsoft.Win32.SafeHandles;
 using OverlayTools.IO;
 using OverlayTools.Native;
+using OverlayTools.Overlays;
 
 namespace OverlayTools.Sif;
 
@@ -63,7 +64,7 @@ public static class SifOptimizer
             return result with { NewLength = layout.Length, NewAllocated = Allocated(Statx.Of(file, target)) };
         }
 
-        var allocated = Rewrite(file, target, status, image, layout, progress, token);
+        var allocated = Rewrite(file, target, image, layout, progress, token);
         return result with
         {
             NewLength = layout.Length,
@@ -95,13 +96,10 @@ public static class SifOptimizer
     }
 
     private static long Rewrite(
-        SafeFileHandle file, string target, Statx.Status status, SifImage image, SifCompactLayout layout,
+        SafeFileHandle file, string target, SifImage image, SifCompactLayout layout,
         IProgress<EngineProgress>? progress, CancellationToken token)
     {
-        using var copy = AtomicFile.Create(target, status.Permissions, force: true);
-        if (status.UserId != User.EffectiveId() || status.GroupId != User.EffectiveGroupId())
-            Fchown.File(copy.Handle, status.UserId, status.GroupId, target);
-        File.SetUnixFileMode(copy.Handle, (UnixFileMode)status.Permissions);
+        using var copy = ImageReplacement.BeginForName(file, target);
         // The lock hangs on the open file: whoever opens the new one meanwhile shall find it locked.
         RangeLock.Acquire(copy.Handle, target, exclusive: true, 0, 0);
 

@@ -36,6 +36,22 @@ public sealed class OptimizerTests : IDisposable
     }
 
     [Fact]
+    public void Access_control_list_and_attributes_stay()
+    {
+        Machine.NeedTool("setfacl");
+        Make(Generic(new byte[10000]), Generic(Feed));
+        var (exit, _, error) = Machine.Run("/bin/sh", "-c",
+            $"setfacl -m u:1234:rwx,g::r-x '{Image}' && setfattr -n user.note -v kept '{Image}'");
+        Assert.SkipUnless(exit == 0, "needs a file system with attributes: " + error);
+        var before = Machine.Run("/bin/sh", "-c", $"getfacl -p '{Image}'; getfattr -d '{Image}'").Output;
+        SifEditor.Remove(Image, [1], token: TestContext.Current.CancellationToken);
+
+        SifOptimizer.Optimize(Image, token: TestContext.Current.CancellationToken);
+
+        Assert.Equal(before, Machine.Run("/bin/sh", "-c", $"getfacl -p '{Image}'; getfattr -d '{Image}'").Output);
+    }
+
+    [Fact]
     public void The_result_is_what_would_have_been_made_without_the_removed_object()
     {
         Make(Primary(Face), Generic(new byte[10000]), Generic(Feed));
