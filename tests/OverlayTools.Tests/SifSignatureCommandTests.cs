@@ -227,8 +227,8 @@ public sealed class SifSignatureCommandTests : IDisposable
     [Fact]
     public void Without_keys_those_of_Apptainer_are_used()
     {
-        var image = Machine.NeedShared("sif-images/one-group-signed-pgp.sif");
-        File.WriteAllText(_directory["pgp-public"], ReferenceKeys.OpenPgp);
+        var image = SignedAnew("one-group-signed-pgp");
+        File.WriteAllText(_directory["pgp-public"], OpenPgpSigner.PublicKey);
         var found = Signatures("""
             $before = $env:APPTAINER_KEYSDIR
             try { $env:APPTAINER_KEYSDIR = "$pwd"; Get-SifSignature $args[0] } finally { $env:APPTAINER_KEYSDIR = $before }
@@ -236,26 +236,33 @@ public sealed class SifSignatureCommandTests : IDisposable
 
         var signature = Assert.Single(found);
         Assert.True(signature.IsValid, signature.Message);
-        Assert.Equal("Unit Test <unit@test.com>", signature.UserId);
-        Assert.Equal(ReferenceKeys.OpenPgpFingerprint, Assert.Single(signature.KeyId));
+        Assert.Equal(OpenPgpSigner.UserId, signature.UserId);
+        Assert.Equal(OpenPgpSigner.Fingerprint, Assert.Single(signature.KeyId));
         Assert.True(Assert.Single(Signatures("Get-SifSignature $args[0] -KeyringPath pgp-public", image)).IsValid);
     }
 
     [Fact]
     public void The_old_format_counts_only_where_it_is_allowed()
     {
-        File.Copy(Machine.NeedShared("sif-images/one-group-signed-legacy-all.sif"), _directory["old.sif"]);
-        File.WriteAllText(_directory["pgp"], ReferenceKeys.OpenPgp);
+        File.Move(SignedAnew("one-group-signed-legacy-all"), _directory["old.sif"]);
+        File.WriteAllText(_directory["pgp"], OpenPgpSigner.PublicKey);
 
         Assert.True(IsSound("old.sif -Key pgp"));
         Assert.False(IsSound("old.sif -Key pgp -RequireSignature"));
         Assert.True(IsSound("old.sif -Key pgp -RequireSignature -AllowLegacy"));
-        File.Copy(Machine.NeedShared("sif-images/one-group-signed-legacy.sif"), _directory["part.sif"]);
+        File.Move(SignedAnew("one-group-signed-legacy"), _directory["part.sif"]);
         Assert.False(IsSound("part.sif -Key pgp -RequireSignature -AllowLegacy"));
     }
 
     private List<SifSignatureInfo> Signatures(string script, params object[] arguments) =>
         [.. _session.Run(script, arguments).Select(o => o.BaseObject).Cast<SifSignatureInfo>()];
+
+    private string SignedAnew(string name)
+    {
+        var path = _directory["signed.sif"];
+        File.WriteAllBytes(path, OpenPgpSigner.SignAnew(File.ReadAllBytes(Machine.NeedShared($"sif-images/{name}.sif"))));
+        return path;
+    }
 
     private bool IsSound(string arguments) =>
         Assert.IsType<bool>(Assert.Single(_session.Run($"Test-SifImage {arguments}")).BaseObject);

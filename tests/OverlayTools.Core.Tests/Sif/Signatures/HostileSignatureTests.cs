@@ -25,8 +25,8 @@ public sealed class HostileSignatureTests : IDisposable
     [InlineData("one-group-signed-legacy")]
     public void Whatever_a_signature_holds_has_a_verdict(string name)
     {
-        var good = File.ReadAllBytes(Machine.NeedShared($"sif-images/{name}.sif"));
-        var keys = KeyRing.Reference(_directory);
+        var good = KeyRing.Signed(name);
+        var keys = KeyRing.Ours(_directory);
         var seed = Environment.TickCount;
         TestContext.Current.TestOutputHelper?.WriteLine($"seed {seed}");
         var random = new Random(seed);
@@ -43,8 +43,9 @@ public sealed class HostileSignatureTests : IDisposable
     [Fact]
     public void Whatever_a_key_file_holds_is_read_or_refused()
     {
-        var armored = Encoding.Latin1.GetBytes(ReferenceKeys.OpenPgp + ReferenceKeys.Rsa + ReferenceKeys.Ed25519);
-        var lines = ReferenceKeys.OpenPgp.Split('\n');
+        var armored = Encoding.Latin1.GetBytes(OpenPgpSigner.PublicKey + KeyRing.DsseKey
+            + File.ReadAllText(KeyRing.Generate(_directory, KeyRing.Kinds[1]).Public));
+        var lines = OpenPgpSigner.PublicKey.Split('\n');
         var binary = OpenPgpArmor.Decode(lines, 2, "-----END PGP PUBLIC KEY BLOCK-----")!;
         var seed = Environment.TickCount;
         TestContext.Current.TestOutputHelper?.WriteLine($"seed {seed}");
@@ -71,7 +72,7 @@ public sealed class HostileSignatureTests : IDisposable
     [InlineData("a8 03 50 47 50")]
     public void A_packet_that_lies_about_its_length_is_damaged(string packet)
     {
-        var good = File.ReadAllBytes(Machine.NeedShared("sif-images/one-group-signed-pgp.sif"));
+        var good = KeyRing.Signed("one-group-signed-pgp");
         var base64 = Convert.ToBase64String(Convert.FromHexString(packet.Replace(" ", "", StringComparison.Ordinal)));
         var text = "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA256\n\n{}\n-----BEGIN PGP SIGNATURE-----\n\n"
             + base64 + "\n-----END PGP SIGNATURE-----";
@@ -79,14 +80,14 @@ public sealed class HostileSignatureTests : IDisposable
         BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(SignatureSlot + 25), text.Length);
         var before = GC.GetAllocatedBytesForCurrentThread();
 
-        Assert.Equal(SifSignatureReason.MalformedMessage, Verify(bytes, KeyRing.Reference(_directory)).Reason);
+        Assert.Equal(SifSignatureReason.MalformedMessage, Verify(bytes, KeyRing.Ours(_directory)).Reason);
         Assert.True(GC.GetAllocatedBytesForCurrentThread() - before < 64 << 20);
     }
 
     [Fact]
     public void A_signature_of_gigabytes_is_not_read()
     {
-        var good = File.ReadAllBytes(Machine.NeedShared("sif-images/one-group-signed-pgp.sif"));
+        var good = KeyRing.Signed("one-group-signed-pgp");
         File.WriteAllBytes(_directory["a.sif"], good);
         using (var file = File.OpenHandle(_directory["a.sif"], FileMode.Open, FileAccess.Write))
         {
@@ -95,7 +96,7 @@ public sealed class HostileSignatureTests : IDisposable
         }
 
         using var image = SifImage.Open(_directory["a.sif"], Token);
-        var check = Assert.Single(SifVerifier.Verify(image, KeyRing.Reference(_directory), token: Token).Signatures);
+        var check = Assert.Single(SifVerifier.Verify(image, KeyRing.Ours(_directory), token: Token).Signatures);
         Assert.Equal(SifSignatureReason.MalformedMessage, check.Reason);
     }
 
@@ -104,7 +105,7 @@ public sealed class HostileSignatureTests : IDisposable
     [InlineData("\"x\":", "", 100000)]
     public void An_envelope_of_many_parts_is_bounded(string start, string separator, int count)
     {
-        var one = separator.Length > 0 ? $$"""{"keyid":"{{ReferenceKeys.RsaId}}","sig":"AAAA"}""" : "[";
+        var one = separator.Length > 0 ? $$"""{"keyid":"SHA256:BhCwr7qZulYcOMSl2Jt2DuYHxHNnN6th4NdMqR/PGa4","sig":"AAAA"}""" : "[";
         var text = "{\"payloadType\":\"" + DsseEnvelope.PayloadType + "\",\"payload\":\"e30=\"," + start
             + string.Join(separator, Enumerable.Repeat(one, count)) + (separator.Length > 0 ? "]}" : "");
         var good = File.ReadAllBytes(Machine.NeedShared("sif-images/one-group-signed-dsse.sif"));
@@ -112,7 +113,7 @@ public sealed class HostileSignatureTests : IDisposable
         BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(SignatureSlot + 25), text.Length);
 
         Assert.Equal(separator.Length > 0 ? SifSignatureReason.MalformedMessage : SifSignatureReason.FormatUnknown,
-            Verify(bytes, KeyRing.Reference(_directory)).Reason);
+            Verify(bytes, KeyRing.Ours(_directory)).Reason);
     }
 
     [Fact]
@@ -120,12 +121,12 @@ public sealed class HostileSignatureTests : IDisposable
     {
         var good = File.ReadAllBytes(Machine.NeedShared("sif-images/one-group-signed-dsse.sif"));
         var text = Encoding.Latin1.GetString(good.AsSpan(SignatureStart))
-            .Replace(ReferenceKeys.Ed25519Id, "\\u001b[31mred", StringComparison.Ordinal);
+            .Replace("SHA256:x6l8ZblpSSXGaPMCzySedWg88BwIFcz8jlPb6el0mFs", "\\u001b[31mred", StringComparison.Ordinal);
         byte[] bytes = [.. good.AsSpan(0, SignatureStart), .. Encoding.Latin1.GetBytes(text)];
         BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(SignatureSlot + 25), text.Length);
         var check = Verify(bytes, KeyRing.None);
 
-        Assert.Equal([@"\x1B[31mred", ReferenceKeys.RsaId], check.ClaimedSigners);
+        Assert.Equal([@"\x1B[31mred", "SHA256:BhCwr7qZulYcOMSl2Jt2DuYHxHNnN6th4NdMqR/PGa4"], check.ClaimedSigners);
         Assert.DoesNotContain('\x1b', check.Message);
     }
 

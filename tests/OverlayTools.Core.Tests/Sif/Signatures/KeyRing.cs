@@ -3,13 +3,23 @@ using OverlayTools.TestSupport;
 
 namespace OverlayTools.Core.Tests.Sif.Signatures;
 
-/// <summary>Keys for tests: those of the reference images, and new ones that openssl makes.</summary>
+/// <summary>Keys for tests, made by openssl and gpg, and the reference images signed with them.</summary>
 internal static class KeyRing
 {
     public static SifVerificationKeys None => new();
 
-    public static SifVerificationKeys Reference(TemporaryDirectory directory) => Of(directory,
-        ReferenceKeys.Ed25519, ReferenceKeys.Rsa, ReferenceKeys.OpenPgp);
+    private static readonly Lazy<(byte[] Image, string PublicKey)> s_dsse = new(SignWithEd25519);
+
+    /// <summary>The public key of <see cref="Signed"/> images with a DSSE envelope.</summary>
+    public static string DsseKey => s_dsse.Value.PublicKey;
+
+    /// <summary>The keys of all <see cref="Signed"/> images.</summary>
+    public static SifVerificationKeys Ours(TemporaryDirectory directory) => Of(directory, DsseKey, OpenPgpSigner.PublicKey);
+
+    /// <summary>A signed image of the reference implementation, with our signature instead.</summary>
+    public static byte[] Signed(string name) =>
+        name.EndsWith("-dsse", StringComparison.Ordinal) ? [.. s_dsse.Value.Image]
+            : OpenPgpSigner.SignAnew(File.ReadAllBytes(Machine.NeedShared($"sif-images/{name}.sif")));
 
     public static SifVerificationKeys Of(TemporaryDirectory directory, params string[] texts)
     {
@@ -39,6 +49,17 @@ internal static class KeyRing
         OpenSsl(["genpkey", "-algorithm", .. kind.Split(' '), "-out", pair.Private]);
         OpenSsl(["pkey", "-in", pair.Private, "-pubout", "-out", pair.Public]);
         return pair;
+    }
+
+    private static (byte[] Image, string PublicKey) SignWithEd25519()
+    {
+        using var directory = new TemporaryDirectory();
+        File.Copy(Machine.NeedShared("sif-images/one-group.sif"), directory["a.sif"]);
+        File.SetUnixFileMode(directory["a.sif"], UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        var pair = Generate(directory, "ed25519");
+        using var key = SifSigningKey.Load(pair.Private);
+        SifSigning.Sign(directory["a.sif"], key);
+        return (File.ReadAllBytes(directory["a.sif"]), File.ReadAllText(pair.Public));
     }
 
     public static string OpenSsl(params string[] arguments)

@@ -142,13 +142,15 @@ public sealed class OpenPgpKeyTests : IDisposable
     {
         MakeKey("ed25519");
         MakeSigned();
+        var pair = KeyRing.Generate(_directory, "ed25519", "another");
+        using var another = SifSigningKey.Load(pair.Private);
         File.WriteAllText(_directory["keys"],
-            "Some words.\n" + ReferenceKeys.OpenPgp + "\n" + Gpg("--armor", "--export") + ReferenceKeys.Ed25519);
+            "Some words.\n" + OpenPgpSigner.PublicKey + "\n" + Gpg("--armor", "--export") + File.ReadAllText(pair.Public));
 
         Assert.True(Verify(_directory["keys"]).IsValid);
         var keys = new SifVerificationKeys();
         keys.AddFile(_directory["keys"]);
-        Assert.Equal([ReferenceKeys.Ed25519Id, ReferenceKeys.OpenPgpFingerprint, Fingerprint()], keys.KeyIds);
+        Assert.Equal([another.KeyId, OpenPgpSigner.Fingerprint, Fingerprint()], keys.KeyIds);
     }
 
     [Theory]

@@ -6,7 +6,7 @@ using OverlayTools.TestSupport;
 
 namespace OverlayTools.Core.Tests.Sif.Signatures;
 
-/// <summary>One change each in signed images of the reference implementation: what the signature covers is noticed, by
+/// <summary>One change each in signed images of the shape of the reference implementation's: what the signature covers is noticed, by
 /// its own word, and what it does not cover is not (SIF specification, 4.7 and 9.3).</summary>
 public sealed class TamperingTests : IDisposable
 {
@@ -76,7 +76,7 @@ public sealed class TamperingTests : IDisposable
     [MemberData(nameof(Changes))]
     public void A_change_is_noticed_if_it_is_covered(string name, string change)
     {
-        var bytes = File.ReadAllBytes(Machine.NeedShared($"sif-images/{name}.sif"));
+        var bytes = KeyRing.Signed(name);
         var (make, reason) = s_changes[change];
         make(bytes);
         // Which of the four bytes of a link make it one to a group is the reader's business.
@@ -96,7 +96,8 @@ public sealed class TamperingTests : IDisposable
     [InlineData("one-group-signed-dsse", "\"payload\":\"", "\"payload\":\"\u008e", SifSignatureReason.MalformedMessage)]
     [InlineData("one-group-signed-dsse", "\"signatures\":[", "\"signatures\":[],\"x\":[",
         SifSignatureReason.MalformedMessage)]
-    [InlineData("one-group-signed-dsse", "\"keyid\":\"SHA256:x6l8", "\"keyid\":\"SHA256:y6l8", null)]
+    [InlineData("one-group-signed-dsse", "\"keyid\":\"SHA256:", "\"keyid\":\"SHA256:_",
+        SifSignatureReason.KeyNotFound)]
     [InlineData("one-group-signed-dsse", "sif-metadata+json", "sif-metadata+jsoN", SifSignatureReason.FormatUnknown)]
     [InlineData("one-group-signed-pgp", "\"version\":1", "\"version\":2", SifSignatureReason.SignatureInvalid)]
     [InlineData("one-group-signed-pgp", "Hash: SHA256", "Hash: SHA512", null)]
@@ -123,7 +124,7 @@ public sealed class TamperingTests : IDisposable
     [Fact]
     public void A_fingerprint_that_is_not_the_signers_is_noticed()
     {
-        var bytes = File.ReadAllBytes(Machine.NeedShared("sif-images/one-group-signed-pgp.sif"));
+        var bytes = KeyRing.Signed("one-group-signed-pgp");
         bytes[Slot(SignatureSlot) + 205] ^= 1;
         Assert.Equal(SifSignatureReason.SignerMismatch, Verify(bytes).Reason);
         bytes.AsSpan(Slot(SignatureSlot) + 205, 20).Clear();
@@ -139,7 +140,7 @@ public sealed class TamperingTests : IDisposable
     [InlineData("one-group-signed-legacy", 4096 + (2 * 585) + 13, SifSignatureReason.GroupMissing)]
     public void The_old_format_covers_data_only(string name, int at, SifSignatureReason? reason)
     {
-        var bytes = File.ReadAllBytes(Machine.NeedShared($"sif-images/{name}.sif"));
+        var bytes = KeyRing.Signed(name);
         bytes[at] ^= 0x10;
 
         Assert.Equal(reason, Verify(bytes).Reason);
@@ -148,8 +149,8 @@ public sealed class TamperingTests : IDisposable
     [Fact]
     public void Every_third_byte_of_an_OpenPGP_signature_may_be_hostile()
     {
-        var good = File.ReadAllBytes(Machine.NeedShared("sif-images/one-group-signed-pgp.sif"));
-        var keys = KeyRing.Reference(_directory);
+        var good = KeyRing.Signed("one-group-signed-pgp");
+        var keys = KeyRing.Ours(_directory);
         var start = Encoding.Latin1.GetString(good).IndexOf("-----BEGIN PGP SIGNATURE-----", StringComparison.Ordinal);
         for (var at = start; at < good.Length; at += 3)
         {
@@ -158,7 +159,7 @@ public sealed class TamperingTests : IDisposable
             var check = Verify(bytes, keys);
             // What a standard does not cover: the checksum, and the packet's part that is not hashed.
             if (check.IsValid)
-                Assert.Equal(ReferenceKeys.OpenPgpFingerprint, Assert.Single(check.Signers).KeyId);
+                Assert.Equal(OpenPgpSigner.Fingerprint, Assert.Single(check.Signers).KeyId);
         }
     }
 
@@ -179,7 +180,7 @@ public sealed class TamperingTests : IDisposable
     // The text of the third object, in its place or longer: the object is the last one.
     private static byte[] Rewrite(string name, Func<string, string> change)
     {
-        var bytes = File.ReadAllBytes(Machine.NeedShared($"sif-images/{name}.sif"));
+        var bytes = KeyRing.Signed(name);
         var text = change(Encoding.Latin1.GetString(bytes.AsSpan(SignatureStart)));
         byte[] changed = [.. bytes.AsSpan(0, SignatureStart), .. Encoding.Latin1.GetBytes(text)];
         BinaryPrimitives.WriteInt64LittleEndian(changed.AsSpan(Slot(SignatureSlot) + 25), text.Length);
@@ -189,7 +190,7 @@ public sealed class TamperingTests : IDisposable
     private SifSignatureCheck Verify(byte[] bytes, SifVerificationKeys? keys = null)
     {
         using var image = SifImage.Open(new RecordingWindow(bytes), Samples.ImagePath, Token);
-        return SifVerifier.Verify(image, keys ?? KeyRing.Reference(_directory), token: Token).Signatures
+        return SifVerifier.Verify(image, keys ?? KeyRing.Ours(_directory), token: Token).Signatures
             .First(s => s.Id == 3);
     }
 }
