@@ -92,6 +92,15 @@ public sealed class SifObjectCommandTests : IDisposable
     }
 
     [Fact]
+    public void A_pipeline_that_brings_nothing_adds_nothing()
+    {
+        var before = File.ReadAllBytes(_directory["a.sif"]);
+        _session.Run("@() | Add-SifObject a.sif -DataType Generic");
+        Assert.Contains("no content", Assert.Single(_session.Errors).Exception.Message, StringComparison.Ordinal);
+        Assert.Equal(before, File.ReadAllBytes(_directory["a.sif"]));
+    }
+
+    [Fact]
     public void A_link_that_leads_nowhere_now_is_warned_of()
     {
         _session.Run("Remove-SifObject a.sif 3");

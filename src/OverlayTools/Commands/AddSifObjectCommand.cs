@@ -11,6 +11,7 @@ public sealed class AddSifObjectCommand : SifAdditionCommand
 {
     private SpooledInput? _input;
     private bool _isImageGiven;
+    private bool _hasInput;
 
     /// <summary>The file that holds the object's bytes; without it they come from the pipeline.</summary>
     [Parameter(Position = 1)]
@@ -92,6 +93,7 @@ public sealed class AddSifObjectCommand : SifAdditionCommand
             ThrowTerminatingError(ErrorMapping.ToErrorRecord(
                 new EngineException(ErrorIds.OptionConflict, "What the pipeline brings is either the images or the content.",
                     "Name the images with -Path, or the content with -InputPath.", DataType), DataType));
+        _hasInput = true;
         try
         {
             _input.Write(InputObject);
@@ -106,8 +108,15 @@ public sealed class AddSifObjectCommand : SifAdditionCommand
     /// <summary>The end of the input is the end of the content.</summary>
     protected override void EndProcessing()
     {
-        if (_input is not null && _isImageGiven)
+        if (_input is null || !_isImageGiven)
+            return;
+        // What failed to bring the content shall not have added an empty object.
+        if (_hasInput)
             AddAll(_input.Complete(), "the pipeline");
+        else
+            WriteError(ErrorMapping.ToErrorRecord(new EngineException(ErrorIds.OptionConflict,
+                "There is no content to add: the pipeline brought nothing.",
+                "Bring the bytes through the pipeline, or name a file with -InputPath.", DataType), DataType));
     }
 
     /// <inheritdoc/>
