@@ -7,23 +7,8 @@ namespace OverlayTools.Commands;
 /// <summary>Clones overlay images.</summary>
 [Cmdlet(VerbsCommon.Copy, "OverlayImage", SupportsShouldProcess = true, DefaultParameterSetName = PathSet)]
 [OutputType(typeof(OverlayImage))]
-public sealed class CopyOverlayImageCommand : OverlayToolsCommand
+public sealed class CopyOverlayImageCommand : ImageFileCommand
 {
-    private const string PathSet = "Path";
-    private const string LiteralPathSet = "LiteralPath";
-
-    /// <summary>Overlay images, or SIF images with one inside; wildcards are accepted.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [ValidateNotNullOrEmpty]
-    [SupportsWildcards]
-    public string[] Path { get; set; } = [];
-
-    /// <summary>The images; every character stands for itself.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = LiteralPathSet, ValueFromPipelineByPropertyName = true)]
-    [Alias("FullName", "PSPath", "LP")]
-    [ValidateNotNullOrEmpty]
-    public string[] LiteralPath { get; set; } = [];
-
     /// <summary>The clones, or directories to put them into; one clone each.</summary>
     [Parameter(Mandatory = true, Position = 1)]
     [ValidateNotNullOrEmpty]
@@ -49,8 +34,7 @@ public sealed class CopyOverlayImageCommand : OverlayToolsCommand
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
-        var literal = ParameterSetName == LiteralPathSet;
-        foreach (var path in ResolveExisting(literal ? LiteralPath : Path, literal))
+        foreach (var path in Images())
             ForTarget(path, () => CloneAll(path));
     }
 

@@ -7,25 +7,9 @@ namespace OverlayTools.Commands;
 /// <summary>Lists the objects in SIF images.</summary>
 [Cmdlet(VerbsCommon.Get, "SifDescriptor", DefaultParameterSetName = PathSet)]
 [OutputType(typeof(SifDescriptorInfo))]
-public sealed class GetSifDescriptorCommand : OverlayToolsCommand
+public sealed class GetSifDescriptorCommand : ImageFileCommand
 {
-    private const string PathSet = "Path";
-    private const string LiteralPathSet = "LiteralPath";
-
     private WildcardPattern[]? _names;
-
-    /// <summary>The images; wildcards are allowed.</summary>
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true,
-        ParameterSetName = PathSet)]
-    [ValidateNotNullOrEmpty]
-    [SupportsWildcards]
-    public string[] Path { get; set; } = [];
-
-    /// <summary>The images; every character stands for itself.</summary>
-    [Parameter(Mandatory = true, ValueFromPipelineByPropertyName = true, ParameterSetName = LiteralPathSet)]
-    [Alias("PSPath", "FullName", "LP")]
-    [ValidateNotNullOrEmpty]
-    public string[] LiteralPath { get; set; } = [];
 
     /// <summary>Only the objects with these ids; one that is not there is an error.</summary>
     [Parameter(Position = 1, ValueFromPipelineByPropertyName = true)]
@@ -57,8 +41,7 @@ public sealed class GetSifDescriptorCommand : OverlayToolsCommand
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
-        var literal = ParameterSetName == LiteralPathSet;
-        foreach (var path in ResolveExisting(literal ? LiteralPath : Path, literal))
+        foreach (var path in Images())
             ForTarget(path, () => List(path));
     }
 

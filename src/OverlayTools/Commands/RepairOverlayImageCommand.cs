@@ -7,23 +7,8 @@ namespace OverlayTools.Commands;
 /// <summary>Replays the journals of overlay images, and repairs them.</summary>
 [Cmdlet(VerbsDiagnostic.Repair, "OverlayImage", SupportsShouldProcess = true, DefaultParameterSetName = PathSet)]
 [OutputType(typeof(OverlayRepair))]
-public sealed class RepairOverlayImageCommand : OverlayToolsCommand
+public sealed class RepairOverlayImageCommand : ImageFileCommand
 {
-    private const string PathSet = "Path";
-    private const string LiteralPathSet = "LiteralPath";
-
-    /// <summary>Overlay images, or SIF images with overlays; wildcards are accepted.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [ValidateNotNullOrEmpty]
-    [SupportsWildcards]
-    public string[] Path { get; set; } = [];
-
-    /// <summary>The images; every character stands for itself.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = LiteralPathSet, ValueFromPipelineByPropertyName = true)]
-    [Alias("FullName", "PSPath", "LP")]
-    [ValidateNotNullOrEmpty]
-    public string[] LiteralPath { get; set; } = [];
-
     /// <summary>The one partition of a SIF image to repair; without it all ext3 ones are.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [ArgumentCompleter(typeof(SifObjectIdCompleter))]
@@ -40,8 +25,7 @@ public sealed class RepairOverlayImageCommand : OverlayToolsCommand
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
-        var literal = ParameterSetName == LiteralPathSet;
-        foreach (var path in ResolveExisting(literal ? LiteralPath : Path, literal))
+        foreach (var path in Images())
             ForTarget(path, () => Repair(path));
     }
 

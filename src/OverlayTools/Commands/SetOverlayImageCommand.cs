@@ -7,23 +7,8 @@ namespace OverlayTools.Commands;
 /// <summary>Changes owner and label of overlay images in place.</summary>
 [Cmdlet(VerbsCommon.Set, "OverlayImage", SupportsShouldProcess = true, DefaultParameterSetName = PathSet)]
 [OutputType(typeof(OverlayImage))]
-public sealed class SetOverlayImageCommand : OverlayToolsCommand
+public sealed class SetOverlayImageCommand : ImageFileCommand
 {
-    private const string PathSet = "Path";
-    private const string LiteralPathSet = "LiteralPath";
-
-    /// <summary>Overlay images, or SIF images with overlays; wildcards are accepted.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [ValidateNotNullOrEmpty]
-    [SupportsWildcards]
-    public string[] Path { get; set; } = [];
-
-    /// <summary>The images; every character stands for itself.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = LiteralPathSet, ValueFromPipelineByPropertyName = true)]
-    [Alias("FullName", "PSPath", "LP")]
-    [ValidateNotNullOrEmpty]
-    public string[] LiteralPath { get; set; } = [];
-
     /// <summary>The one partition of a SIF image to change; without it all ext3 ones are.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [ArgumentCompleter(typeof(SifObjectIdCompleter))]
@@ -75,8 +60,7 @@ public sealed class SetOverlayImageCommand : OverlayToolsCommand
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
-        var literal = ParameterSetName == LiteralPathSet;
-        foreach (var path in ResolveExisting(literal ? LiteralPath : Path, literal))
+        foreach (var path in Images())
             ForTarget(path, () => Set(path));
     }
 

@@ -8,25 +8,10 @@ namespace OverlayTools.Commands;
 /// <summary>Checks overlay images, and says whether they are sound.</summary>
 [Cmdlet(VerbsDiagnostic.Test, "OverlayImage", DefaultParameterSetName = PathSet)]
 [OutputType(typeof(bool))]
-public sealed class TestOverlayImageCommand : OverlayToolsCommand
+public sealed class TestOverlayImageCommand : ImageFileCommand
 {
-    private const string PathSet = "Path";
-    private const string LiteralPathSet = "LiteralPath";
-
     /// <summary>How findings in the information stream are marked.</summary>
     private static readonly string[] s_tags = ["OverlayFinding"];
-
-    /// <summary>Overlay images, or SIF images with overlays; wildcards are accepted.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [ValidateNotNullOrEmpty]
-    [SupportsWildcards]
-    public string[] Path { get; set; } = [];
-
-    /// <summary>The images; every character stands for itself.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = LiteralPathSet, ValueFromPipelineByPropertyName = true)]
-    [Alias("FullName", "PSPath", "LP")]
-    [ValidateNotNullOrEmpty]
-    public string[] LiteralPath { get; set; } = [];
 
     /// <summary>The one partition of a SIF image to check; without it all ext3 ones are.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
@@ -40,8 +25,7 @@ public sealed class TestOverlayImageCommand : OverlayToolsCommand
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
-        var literal = ParameterSetName == LiteralPathSet;
-        foreach (var path in ResolveExisting(literal ? LiteralPath : Path, literal))
+        foreach (var path in Images())
             ForTarget(path, () => Test(path));
     }
 
