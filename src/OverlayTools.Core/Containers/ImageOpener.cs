@@ -1,5 +1,6 @@
 using OverlayTools.IO;
 using OverlayTools.Native;
+using OverlayTools.Overlays;
 using OverlayTools.Sif;
 
 namespace OverlayTools.Containers;
@@ -193,6 +194,9 @@ internal static class ImageOpener
         if (!RangeLock.Acquire(file.Handle, file.Path, exclusive, offset, length))
             set.Warnings.Add($"The file system that holds '{file.Path}' knows no locks: make sure that nobody else uses the image, "
                 + "or it will be damaged.");
+        if (!OverlayFile.IsNamed(file.Handle, file.Path))
+            throw new EngineException(ErrorIds.OverlayInUse, $"'{file.Path}' was replaced by another file just now.",
+                "Try again.", file.Path);
     }
 
     private static void CheckOneWriter(List<LayerSource> overlays)

@@ -117,13 +117,6 @@ internal sealed class LockedImage : IDisposable
         }
     }
 
-    private bool IsCurrent(uint? id)
-    {
-        using var named = Native.Open.TryFile(_path, Native.Open.PathOnly, 0, out _);
-        if (named is null)
-            return false;
-        var (ours, theirs) = (Statx.Of(File, _path), Statx.Of(named, _path));
-        return (ours.Device, ours.Inode) == (theirs.Device, theirs.Inode)
-            && Locations.SequenceEqual(OverlayLocation.Find(File, _path, id));
-    }
+    private bool IsCurrent(uint? id) =>
+        OverlayFile.IsNamed(File, _path) && Locations.SequenceEqual(OverlayLocation.Find(File, _path, id));
 }

@@ -40,6 +40,17 @@ internal static class OverlayFile
     public static string RealPath(string path) =>
         File.Exists(path) ? new FileInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? Path.GetFullPath(path) : path;
 
+    /// <summary>Whether a path still leads to an open file. Between opening and locking it, another may have put a new
+    /// file in its place; what is written to the old one then is lost.</summary>
+    public static bool IsNamed(SafeFileHandle file, string path)
+    {
+        using var named = Open.TryFile(path, Open.PathOnly, 0, out _);
+        if (named is null)
+            return false;
+        var (ours, theirs) = (Statx.Of(file, path), Statx.Of(named, path));
+        return (ours.Device, ours.Inode) == (theirs.Device, theirs.Inode);
+    }
+
     private static EngineException NotAFile(string path, bool isDirectory)
     {
         if (!isDirectory)
