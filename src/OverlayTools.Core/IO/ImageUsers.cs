@@ -11,7 +11,7 @@ namespace OverlayTools.IO;
 /// </summary>
 public sealed class ImageUsers
 {
-    private const int MostLooks = 10;
+    private const int MostLooks = 50;
     private const int PauseMilliseconds = 20;
 
     private const string FusePrograms = "fuse2fs";
@@ -52,8 +52,7 @@ public sealed class ImageUsers
                 .Where(user => user.Kind != ImageUseKind.Flock && hinders?.Invoke(user) != false).ToList();
             if (users.Count == 0)
                 return;
-            // A child of this process that is just being started has copies of all that is open, for a moment.
-            if (look == MostLooks || users.Exists(user => user.ParentProcessId != Environment.ProcessId))
+            if (look == MostLooks || !users.TrueForAll(MayPass))
                 throw new EngineException(ErrorIds.OverlayInUse,
                     $"'{path}' is in use by {string.Join(", ", ImageUser.Principals(users))}.", "Wait until that has ended.",
                     path);
@@ -67,6 +66,11 @@ public sealed class ImageUsers
         var status = Statx.Of(file);
         return LoopDeviceEntry.All().Any(loop => loop.FileInode == status.Inode && loop.FileDevice == status.Device);
     }
+
+    // A child of this process that is just being started has copies of all that is open, for a moment; of one that has
+    // ended meanwhile, the parent is not known any more.
+    private static bool MayPass(ImageUser user) =>
+        user.ProcessId is not null && (user.ParentProcessId is null || user.ParentProcessId == Environment.ProcessId);
 
     /// <summary>Who uses a range of a file; other handles of this process count too, the given one does not.</summary>
     /// <param name="file">An open handle of the file.</param>

@@ -119,7 +119,8 @@ public sealed class ExtShrinkerTests(ITestOutputHelper output)
         {
             var progress = new Progress(report =>
             {
-                if (report.Activity == "Moving inodes" && report.Done == 5)
+                // In the middle of whatever moves: how much that is, the kernel decided that made the files.
+                if (report.Done > 0 && report.Done < report.Total)
                     source.Cancel();
             });
             Assert.ThrowsAny<OperationCanceledException>(() =>
