@@ -98,7 +98,7 @@ public sealed class AddSifObjectTests : IDisposable
     [InlineData(", [byte[]](1, 2, 3) | Add-SifObject -LiteralPath a.sif -DataType 7", "010203")]
     [InlineData("'ab', 'c' | Add-SifObject a.sif -DataType 7", "61620A630A")]
     [InlineData("Add-SifObject a.sif -InputObject ([byte[]](9, 8)) -DataType 7", "0908")]
-    [InlineData("@() | Add-SifObject a.sif -DataType 7", "")]
+    [InlineData(",[byte[]]::new(0) | Add-SifObject a.sif -DataType 7", "")]
     [InlineData("'a.sif' | Add-SifObject -InputPath file -DataType 7", "636F6E74656E74")]
     [InlineData("Get-SifDescriptor a.sif 1 | Add-SifObject -InputPath file -DataType 7", "636F6E74656E74")]
     public void Content_comes_from_a_file_or_from_the_pipeline(string command, string hex)
