@@ -17,7 +17,9 @@ public sealed class ImageUsers
     private const string FusePrograms = "fuse2fs";
 
     private readonly ILookup<ulong, OpenDescriptor> _open;
-    private readonly IReadOnlyList<FileLockLine> _systemLocks;
+    /// <summary>Read only when they are asked for: the kernel stops all who lock meanwhile, which takes 10 ms.</summary>
+    private readonly Lazy<IReadOnlyList<FileLockLine>> _systemLocks = new(ReadSystemLocks);
+
     private readonly IReadOnlyList<LoopDeviceEntry> _loops;
     private readonly Dictionary<int, IReadOnlyList<MountEntry>> _mounts = [];
     private readonly Lazy<IReadOnlyList<int>> _namespaces;
@@ -26,7 +28,6 @@ public sealed class ImageUsers
     {
         // Devices first: what is detached meanwhile was in use when the look began.
         _loops = LoopDeviceEntry.All();
-        _systemLocks = ReadSystemLocks();
         var processes = Processes().ToList();
         _open = processes.SelectMany(OpenDescriptor.Of).ToLookup(open => open.Inode);
         _namespaces = new Lazy<IReadOnlyList<int>>(() => OnePerMountNamespace(processes));
@@ -48,7 +49,8 @@ public sealed class ImageUsers
     {
         for (var look = 1; ; look++)
         {
-            var users = Look().Of(file, offset, length)
+            // Who has a lock that ours would meet is no question any more.
+            var users = Look().Of(file, offset, length, withSystemLocks: false)
                 .Where(user => user.Kind != ImageUseKind.Flock && hinders?.Invoke(user) != false).ToList();
             if (users.Count == 0)
                 return;
@@ -77,7 +79,10 @@ public sealed class ImageUsers
     /// <param name="offset">First byte of the range.</param>
     /// <param name="length">Bytes in the range; 0 means to the end.</param>
     /// <returns>Processes by their ids, then loop devices and their mounts.</returns>
-    public IReadOnlyList<ImageUser> Of(SafeFileHandle file, long offset, long length)
+    public IReadOnlyList<ImageUser> Of(SafeFileHandle file, long offset, long length) =>
+        Of(file, offset, length, withSystemLocks: true);
+
+    private IReadOnlyList<ImageUser> Of(SafeFileHandle file, long offset, long length, bool withSystemLocks)
     {
         var target = Target.Of(file, MountsOf(Environment.ProcessId));
         var uses = new SortedDictionary<int, (ImageUseKind Kind, bool Writes)>();
@@ -87,7 +92,7 @@ public sealed class ImageUsers
                 AddUse(open, target, offset, length, uses);
         }
 
-        foreach (var held in _systemLocks)
+        foreach (var held in withSystemLocks ? _systemLocks.Value : [])
         {
             if (held.ProcessId > 0 && !uses.ContainsKey(held.ProcessId) && target.IsOf(held) && held.Overlaps(offset, length))
                 uses[held.ProcessId] = (held.Kind, held.Writes);
