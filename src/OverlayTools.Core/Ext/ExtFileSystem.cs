@@ -17,7 +17,7 @@ public readonly record struct ExtDirectoryEntry(ExtName Name, uint Inode, ExtFil
 public sealed class ExtFileSystem
 {
     private const int LongestInlineLink = 4096;
-    private const int MaxLinksFollowed = 40; // as the kernel (MAXSYMLINKS)
+    internal const int MaxLinksFollowed = 40; // as the kernel (MAXSYMLINKS)
 
     private readonly Window _window;
     private readonly byte[] _descriptorBlock;
@@ -332,7 +332,8 @@ public sealed class ExtFileSystem
         EngineException Broken(string what) => ExtCorrupt.At($"directory, inode {number}", offset, what);
     }
 
-    private static void Push(Stack<byte[]> pending, ReadOnlySpan<byte> path)
+    /// <summary>Puts the components of a path on a stack, the first on top.</summary>
+    internal static void Push(Stack<byte[]> pending, ReadOnlySpan<byte> path)
     {
         for (var end = path.Length; end > 0;)
         {

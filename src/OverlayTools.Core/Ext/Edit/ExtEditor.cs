@@ -17,8 +17,6 @@ namespace OverlayTools.Ext;
 /// </remarks>
 public sealed partial class ExtEditor : IDisposable
 {
-    private const int MostLinksFollowed = 40; // as the kernel (MAXSYMLINKS)
-
     private readonly Window _window;
     private readonly JournalTransaction _journal;
     private readonly EditState _state;
@@ -120,7 +118,7 @@ public sealed partial class ExtEditor : IDisposable
     {
         RequireOpen();
         var pending = new Stack<byte[]>();
-        Push(pending, Encoding.UTF8.GetBytes(path));
+        ExtFileSystem.Push(pending, Encoding.UTF8.GetBytes(path));
         var trail = new List<uint> { Root };
         var followed = 0;
         while (pending.TryPop(out var component))
@@ -143,12 +141,12 @@ public sealed partial class ExtEditor : IDisposable
                 continue;
             }
 
-            if (++followed > MostLinksFollowed)
+            if (++followed > ExtFileSystem.MaxLinksFollowed)
                 return null;
             var target = _state.View.ReadLink(inode);
             if (target is [(byte)'/', ..])
                 trail.RemoveRange(1, trail.Count - 1);
-            Push(pending, target);
+            ExtFileSystem.Push(pending, target);
         }
 
         return trail[^1];
@@ -271,16 +269,4 @@ public sealed partial class ExtEditor : IDisposable
     private ExtTime Now() => Time ?? ExtTime.From(DateTimeOffset.UtcNow);
 
     private void RequireOpen() => ObjectDisposedException.ThrowIf(_isOver, this);
-
-    private static void Push(Stack<byte[]> pending, ReadOnlySpan<byte> path)
-    {
-        for (var end = path.Length; end > 0;)
-        {
-            var start = path[..end].LastIndexOf((byte)'/') + 1;
-            var component = path[start..end];
-            if (component is not ([] or [(byte)'.']))
-                pending.Push(component.ToArray());
-            end = start - 1;
-        }
-    }
 }
