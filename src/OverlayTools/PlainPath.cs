@@ -21,10 +21,10 @@ internal static class PlainPath
         if (!IsPlain(path))
             return null;
         var location = session.CurrentLocation;
-        // A drive of the user's may have its root anywhere.
+        // A drive of the user's may have its root anywhere. Where that is the root, the location is the provider's path.
         if (location.Provider.Name != "FileSystem" || location.Drive?.Name != "/")
             return null;
-        return path[0] == '/' ? path : Path.Combine(location.ProviderPath, path);
+        return path[0] == '/' ? path : Path.Combine(location.Path, path);
     }
 
     /// <summary>The full path of what PowerShell found.</summary>
