@@ -55,9 +55,28 @@ public sealed class DependencyTests
         var found = Directory.EnumerateFiles(Machine.ModuleBin, "*.dll", SearchOption.AllDirectories)
             .Select(path => Path.GetRelativePath(Machine.ModuleBin, path)).Order(StringComparer.Ordinal);
 
-        Assert.Equal(["OverlayTools.Core.dll", "OverlayTools.dll", $"deps/{Library}.dll",
-            "deps/OverlayTools.Signatures.dll"], found);
+        // An optimised build also has the engine compiled for this processor.
+        var compiled = File.Exists(CompiledEngine) ? new[] { Path.GetRelativePath(Machine.ModuleBin, CompiledEngine) } : [];
+        Assert.Equal(["OverlayTools.Core.dll", "OverlayTools.Loader.dll", "OverlayTools.dll", $"deps/{Library}.dll",
+            "deps/OverlayTools.Signatures.dll", .. compiled], found);
         Assert.True(File.Exists(Path.Combine(Machine.ModuleBin, "deps", "BouncyCastle.LICENSE.md")));
+    }
+
+    [Fact]
+    public void The_engine_that_was_compiled_ahead_is_the_portable_one()
+    {
+        Assert.SkipUnless(File.Exists(CompiledEngine), "was built without optimisation");
+        Assert.Equal(VersionId(Path.Combine(Machine.ModuleBin, "OverlayTools.Core.dll")), VersionId(CompiledEngine));
+    }
+
+    private static string CompiledEngine => Path.Combine(Machine.ModuleBin,
+        System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant(), "OverlayTools.Core.dll");
+
+    private static Guid VersionId(string path)
+    {
+        using var file = new PEReader(File.OpenRead(path));
+        var metadata = file.GetMetadataReader();
+        return metadata.GetGuid(metadata.GetModuleDefinition().Mvid);
     }
 
     [Fact]
