@@ -28,14 +28,15 @@ public sealed class RepairPowerCutTests(ITestOutputHelper output)
         var broken = Broken(directory);
         var before = File.ReadAllBytes(broken);
 
-        // How long it takes, uncut.
+        // How long it takes, uncut; the first time, the just-in-time compiler has its share.
+        _ = Cut(directory, broken, TimeSpan.FromHours(1));
         var (whole, done, _) = Cut(directory, broken, TimeSpan.FromHours(1));
         Assert.True(done);
         int old = 0, repaired = 0;
         for (var i = 0; i < Cuts; i++)
         {
             // Most cuts near the end, where the copy takes the image's place.
-            var share = i % 3 == 0 ? random.NextDouble() : 0.7 + 0.35 * random.NextDouble();
+            var share = i % 3 == 0 ? random.NextDouble() : 0.6 + 0.45 * random.NextDouble();
             var (_, returned, after) = Cut(directory, broken, whole * share);
             var isOld = before.AsSpan().SequenceEqual(after);
             Assert.False(returned && isOld, $"seed {seed}, cut {i}: it was said to be repaired, and is not.");
@@ -84,7 +85,9 @@ public sealed class RepairPowerCutTests(ITestOutputHelper output)
             _ = repair.Exception;
             root.Dispose();
             Ext3Image.Run("umount", mount);
-            Ext3Image.Run("mount", "-o", "loop", disk, mount);
+            // A copy: whoever made a mount namespace meanwhile keeps the dead file system, which the kernel would give us.
+            Ext3Image.Run("cp", "--sparse=always", disk, disk + "2");
+            Ext3Image.Run("mount", "-o", "loop", disk + "2", mount);
             var after = File.ReadAllBytes(image);
             AssertOldOrSound(broken, image, after);
             AssertNextRunFinishes(image);
