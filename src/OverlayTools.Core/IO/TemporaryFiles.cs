@@ -24,7 +24,8 @@ internal static class TemporaryFiles
     /// <returns>False when it was taken for an abandoned one, and removed, before that.</returns>
     public static bool TryHold(SafeFileHandle file)
     {
-        var errno = FileLock.TryLock(file, exclusive: true, HeldByte, 1);
+        // Shared, so that who made it may open it once more, and read it as any image.
+        var errno = FileLock.TryLock(file, exclusive: false, HeldByte, 1);
         return errno is not (Errno.EAGAIN or Errno.EACCES) && Statx.Of(file).Links > 0;
     }
 
