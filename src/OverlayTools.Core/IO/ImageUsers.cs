@@ -133,9 +133,23 @@ public sealed class ImageUsers
         return isWhole || ProcessFacts.ArgumentsOf(open.ProcessId).SelectMany(argument => argument.Split(',')).Contains(option);
     }
 
-    private bool IsOnDevice(OpenDescriptor open, Target target) =>
-        target.MountDevice is null
-        || MountsOf(open.ProcessId).Where(mount => mount.Id == open.MountId).All(mount => mount.Device == target.MountDevice);
+    private bool IsOnDevice(OpenDescriptor open, Target target)
+    {
+        if (target.MountDevice is null)
+            return true;
+        foreach (var mount in MountsOf(open.ProcessId).Where(mount => mount.Id == open.MountId))
+            return mount.Device == target.MountDevice;
+        // A mount that the process does not see: another namespace's, or the kernel's own, where memory files live whose
+        // numbers are those of files on any tmpfs.
+        return DeviceOf(open) is not { } device || device == target.Device;
+    }
+
+    private static ulong? DeviceOf(OpenDescriptor open)
+    {
+        var path = string.Create(CultureInfo.InvariantCulture, $"/proc/{open.ProcessId}/fd/{open.Descriptor}");
+        using var file = Native.Open.TryFile(path, Native.Open.PathOnly, 0, out _);
+        return file is null ? null : Statx.Of(file, path).Device;
+    }
 
     private IEnumerable<ImageUser> UsersOf(LoopDeviceEntry loop)
     {
