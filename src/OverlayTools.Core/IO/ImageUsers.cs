@@ -45,13 +45,26 @@ public sealed class ImageUsers
     /// <param name="hinders">Which users do; all, when left out.</param>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayInUse"/>, naming who.</exception>
     public static void Refuse(
-        SafeFileHandle file, string path, long offset, long length, Predicate<ImageUser>? hinders = null)
+        SafeFileHandle file, string path, long offset, long length, Predicate<ImageUser>? hinders = null) =>
+        Refuse(file, path, [(offset, length, hinders)]);
+
+    /// <summary>Refuses several ranges by one look.</summary>
+    /// <inheritdoc cref="Refuse(SafeFileHandle, string, long, long, Predicate{ImageUser})"/>
+    /// <param name="file">An open handle of the file, which has the lock.</param>
+    /// <param name="path">Its path, for the error.</param>
+    /// <param name="ranges">First byte, number of bytes (0 means to the end), and which users matter (null: all).</param>
+    internal static void Refuse(
+        SafeFileHandle file, string path,
+        IReadOnlyList<(long Offset, long Length, Predicate<ImageUser>? Hinders)> ranges)
     {
         for (var look = 1; ; look++)
         {
+            var now = Look();
             // Who has a lock that ours would meet is no question any more.
-            var users = Look().Of(file, offset, length, withSystemLocks: false)
-                .Where(user => user.Kind != ImageUseKind.Flock && hinders?.Invoke(user) != false).ToList();
+            var users = ranges.SelectMany(range =>
+                    now.Of(file, range.Offset, range.Length, withSystemLocks: false)
+                        .Where(user => user.Kind != ImageUseKind.Flock && range.Hinders?.Invoke(user) != false))
+                .Distinct().ToList();
             if (users.Count == 0)
                 return;
             if (look == MostLooks || !users.TrueForAll(MayPass))
