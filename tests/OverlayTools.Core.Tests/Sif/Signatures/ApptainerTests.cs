@@ -93,6 +93,7 @@ public sealed class ApptainerTests : IDisposable
     [InlineData("a part of a group is signed", false, false)]
     [InlineData("signed, and damaged", false, false)]
     [InlineData("signed by another", false, false)]
+    [InlineData("signed by another, too", false, false)]
     public void What_Apptainer_calls_invalid_of_a_signed_image_is_not_sound(string state, bool apptainer, bool ours)
     {
         Machine.NeedTool("siftool");
@@ -114,6 +115,12 @@ public sealed class ApptainerTests : IDisposable
             default:
                 SifSigning.Sign(Image, key, token: Token);
                 break;
+        }
+
+        if (state == "signed by another, too")
+        {
+            using var second = SifSigningKey.Load(other.Private);
+            SifSigning.Sign(Image, second, token: Token);
         }
 
         // What our own editor refuses, another does.
