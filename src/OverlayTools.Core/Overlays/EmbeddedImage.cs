@@ -73,7 +73,7 @@ internal sealed class EmbeddedImage : ResizableImage
         {
             SparseCopy.Run(source, sourcePath, target, "Restoring the overlay", progress, token);
             target.Flush();
-        });
+        }, token);
         return Describe(token);
     }
 

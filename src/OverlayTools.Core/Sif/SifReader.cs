@@ -19,8 +19,9 @@ internal static class SifReader
     public static SifHeader ReadHeader(Window file, string path)
     {
         var bytes = new byte[SifHeader.Size];
-        file.Read(0, bytes.AsSpan(0, (int)Math.Min(file.Length, SifHeader.Size)));
-        if (!bytes.AsSpan(SifHeader.MagicOffset).StartsWith(SifHeader.KnownMagic))
+        var start = bytes.AsSpan(0, (int)Math.Min(file.Length, SifHeader.Size));
+        file.Read(0, start);
+        if (!SifHeader.Begins(start))
             throw new EngineException(ErrorIds.SifBadMagic, $"'{path}' is not a SIF image.",
                 "Name a file that Apptainer, Singularity or New-SifImage made.", path);
         if (file.Length < SifHeader.Size)
