@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using Microsoft.Win32.SafeHandles;
 using OverlayTools.Core.Tests.Ext;
 using OverlayTools.Overlays;
 using OverlayTools.TestSupport;
@@ -28,16 +28,17 @@ public sealed class RepairPowerCutTests(ITestOutputHelper output)
         var broken = Broken(directory);
         var before = File.ReadAllBytes(broken);
 
-        // How long it takes, uncut; the first time, the just-in-time compiler has its share.
-        _ = Cut(directory, broken, TimeSpan.FromHours(1));
-        var (whole, done, _) = Cut(directory, broken, TimeSpan.FromHours(1));
-        Assert.True(done);
+        // How often it reports, uncut. The reports end before the copy takes the image's place.
+        var (reports, done, _) = Cut(directory, broken, int.MaxValue, default);
+        Assert.True(done && reports > 0);
         int old = 0, repaired = 0;
         for (var i = 0; i < Cuts; i++)
         {
-            // Most cuts near the end, where the copy takes the image's place.
-            var share = i % 3 == 0 ? random.NextDouble() : 0.6 + 0.45 * random.NextDouble();
-            var (_, returned, after) = Cut(directory, broken, whole * share);
+            // Every third at its work, the others at a moment around the swap.
+            var (at, wait) = i % 3 == 0
+                ? (random.Next(reports) + 1, TimeSpan.Zero)
+                : (reports, TimeSpan.FromMicroseconds(random.Next(20_000)));
+            var (_, returned, after) = Cut(directory, broken, at, wait);
             var isOld = before.AsSpan().SequenceEqual(after);
             Assert.False(returned && isOld, $"seed {seed}, cut {i}: it was said to be repaired, and is not.");
             old += isOld ? 1 : 0;
@@ -48,9 +49,13 @@ public sealed class RepairPowerCutTests(ITestOutputHelper output)
         Assert.True(old > 0, "Nothing was cut before the swap.");
     }
 
-    /// <summary>Repairs the image on a disk of its own, cuts the power after a time, and looks at what is there
-    /// then.</summary>
-    private static (TimeSpan Took, bool Returned, byte[] After) Cut(TemporaryDirectory directory, string broken, TimeSpan when)
+    /// <summary>Repairs the image on a disk of its own, cuts the power, and looks at what is there then.</summary>
+    /// <param name="directory">Where the disk is.</param>
+    /// <param name="broken">The image.</param>
+    /// <param name="report">The report that the power is cut after; if it does not come, when all is done.</param>
+    /// <param name="wait">How long after that; not at all on the thread that does the work.</param>
+    private static (int Reports, bool Returned, byte[] After) Cut(
+        TemporaryDirectory directory, string broken, int report, TimeSpan wait)
     {
         var (disk, mount) = (directory["disk"], directory["mount"]);
         Directory.CreateDirectory(mount);
@@ -59,31 +64,14 @@ public sealed class RepairPowerCutTests(ITestOutputHelper output)
         Ext3Image.Run("mke2fs", "-q", "-t", "ext4", "-F", disk);
         Ext3Image.Run("mount", "-o", "loop", disk, mount);
         var image = Path.Combine(mount, "o.img");
-        var watch = new Stopwatch();
-        var returned = false;
         try
         {
             Ext3Image.Run("cp", "--sparse=always", broken, image);
             Ext3Image.Run("sync", "-f", image);
-            using var root = File.OpenHandle(Path.Combine(mount, "o.img"));
-            watch.Start();
-            var repair = Task.Run(() => OverlayRepairer.Repair(image, full: true, token: TestContext.Current.CancellationToken));
-            try
-            {
-                if (repair.Wait(when, TestContext.Current.CancellationToken))
-                    returned = repair.Result.Single().IsSound;
-            }
-            catch (AggregateException)
-            {
-                Assert.Fail($"It failed before the cut: {repair.Exception}");
-            }
-
-            var took = watch.Elapsed;
-            DirtyImages.PullThePlug(root);
-            // What it does on a dead disk fails, or has no effect.
-            ((IAsyncResult)repair).AsyncWaitHandle.WaitOne();
-            _ = repair.Exception;
-            root.Dispose();
+            int reports;
+            bool returned;
+            using (var root = File.OpenHandle(image))
+                (reports, returned) = RepairAndCut(image, root, report, wait);
             Ext3Image.Run("umount", mount);
             // A copy: whoever made a mount namespace meanwhile keeps the dead file system, which the kernel would give us.
             Ext3Image.Run("cp", "--sparse=always", disk, disk + "2");
@@ -91,12 +79,40 @@ public sealed class RepairPowerCutTests(ITestOutputHelper output)
             var after = File.ReadAllBytes(image);
             AssertOldOrSound(broken, image, after);
             AssertNextRunFinishes(image);
-            return (took, returned, after);
+            return (reports, returned, after);
         }
         finally
         {
             Machine.Run("umount", mount);
         }
+    }
+
+    private static (int Reports, bool Returned) RepairAndCut(string image, SafeFileHandle root, int report, TimeSpan wait)
+    {
+        using var reached = new ManualResetEventSlim();
+        var counter = new Counter(report, () =>
+        {
+            // At work, the cut comes between two steps of it.
+            if (wait == TimeSpan.Zero)
+                DirtyImages.PullThePlug(root);
+            reached.Set();
+        });
+        var repair = Task.Run(() => OverlayRepairer.Repair(image, null, full: true, counter, TestContext.Current.CancellationToken));
+        WaitHandle.WaitAny([reached.WaitHandle, ((IAsyncResult)repair).AsyncWaitHandle]);
+        var returned = false;
+        if (wait > TimeSpan.Zero || !reached.IsSet)
+        {
+            ((IAsyncResult)repair).AsyncWaitHandle.WaitOne(reached.IsSet ? wait : Timeout.InfiniteTimeSpan);
+            // What failed before the cut has another cause.
+            Assert.False(repair.IsFaulted, $"{repair.Exception}");
+            returned = repair.IsCompletedSuccessfully;
+            DirtyImages.PullThePlug(root);
+        }
+
+        // What it does on a dead disk fails, or has no effect.
+        ((IAsyncResult)repair).AsyncWaitHandle.WaitOne();
+        _ = repair.Exception;
+        return (counter.Count, returned);
     }
 
     private static void AssertOldOrSound(string broken, string image, byte[] after)
@@ -121,5 +137,16 @@ public sealed class RepairPowerCutTests(ITestOutputHelper output)
         var check = Assert.Single(OverlayTester.Test(image.Path, token: TestContext.Current.CancellationToken));
         Assert.False(check.FileSystem.IsSound);
         return image.Path;
+    }
+
+    private sealed class Counter(int at, Action reached) : IProgress<EngineProgress>
+    {
+        public int Count { get; private set; }
+
+        public void Report(EngineProgress value)
+        {
+            if (++Count == at)
+                reached();
+        }
     }
 }
