@@ -183,7 +183,7 @@ internal sealed class DifferenceFinder(
         if (lower is null)
             return null;
         var parts = _files.Compare(root.Entry, overlay.Attributes(root.Entry), lower.Root, null);
-        return (parts & ~OverlayDifferenceParts.Modified) == OverlayDifferenceParts.None
+        return (parts & ~OverlayDifferenceParts.Time) == OverlayDifferenceParts.None
             ? null
             : Difference(root.Entry, root.Entry, lower.Root) with { Change = OverlayDifferenceKind.Modified, Parts = parts };
     }

@@ -28,7 +28,7 @@ internal sealed class FileComparer(OverlayContent overlay, OverlayContent? lower
         if (!_owners.IsSame(here, below))
             parts |= OverlayDifferenceParts.Owner;
         if (!IsSameTime(here.Modified, below.Modified))
-            parts |= OverlayDifferenceParts.Modified;
+            parts |= OverlayDifferenceParts.Time;
         if (!IsSame(attributes, lower!.Attributes(below)))
             parts |= OverlayDifferenceParts.Attributes;
         return parts;

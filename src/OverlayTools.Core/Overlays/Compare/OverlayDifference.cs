@@ -46,7 +46,7 @@ public enum OverlayDifferenceParts
     Owner = 4,
 
     /// <summary>When the content was last changed.</summary>
-    Modified = 8,
+    Time = 8,
 
     /// <summary>Extended attributes, access lists among them.</summary>
     Attributes = 16,
