@@ -25,6 +25,11 @@ Describe 'Compare-OverlayImage' {
         $text | Should -Match 'Added\s+File\s+3 B\s+/etc/app/two\.conf'
     }
 
+    It 'stops with whoever takes the first' {
+        (Compare-OverlayImage $image "$work/base" | Select-Object -First 1).ItemPath | Should -Be '/etc'
+        (Get-OverlayImage $image).Use | Should -Be 'Free'
+    }
+
     It 'counts as a list' {
         Compare-OverlayImage $image "$work/base" -Summary | Out-String | Should -Match 'Modified\s+: \d+ \(1 with other content, 7 B\)'
     }

@@ -132,7 +132,12 @@ internal sealed class ImageContent : OverlayContent
         return new ImageContent(owned, AfterReplay(fileSystem, window, isWritten, token), path, location.Id, root);
     }
 
-    private static ExtFileSystem AfterReplay(ExtFileSystem onDisk, Window window, bool isWritten, CancellationToken token)
+    /// <summary>A file system as it is after its journal was replayed, which happens in memory.</summary>
+    /// <param name="onDisk">The file system as it is.</param>
+    /// <param name="window">Where it lies.</param>
+    /// <param name="isWritten">Whether its log may change under our eyes: then what is there has to do.</param>
+    /// <param name="token">Stops the work.</param>
+    public static ExtFileSystem AfterReplay(ExtFileSystem onDisk, Window window, bool isWritten, CancellationToken token)
     {
         if (!onDisk.Superblock.NeedsRecovery)
             return onDisk;
@@ -142,7 +147,7 @@ internal sealed class ImageContent : OverlayContent
         }
         catch (EngineException) when (isWritten)
         {
-            return onDisk; // its log changes under our eyes
+            return onDisk;
         }
     }
 
