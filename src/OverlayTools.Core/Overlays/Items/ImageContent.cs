@@ -58,6 +58,10 @@ internal sealed class ImageContent : OverlayContent
         SafeFileHandle file, OverlayLocation location, string path, Action<string> warn, CancellationToken token) =>
         Open(file, file, location, path, warn, token, "/");
 
+    /// <summary>A file system in a window that stays open, and that nobody else writes.</summary>
+    public static ImageContent InWindow(Window window, string path, uint? id, CancellationToken token) =>
+        new(null, AfterReplay(ExtFileSystem.OpenForReading(window), window, isWritten: false, token), path, id);
+
     /// <summary>The one place that is meant.</summary>
     /// <exception cref="EngineException"><see cref="ErrorIds.OptionConflict"/> when there are several.</exception>
     public static OverlayLocation Single(IReadOnlyList<OverlayLocation> locations, string path) =>
