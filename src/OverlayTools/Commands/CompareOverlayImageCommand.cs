@@ -86,7 +86,11 @@ public sealed class CompareOverlayImageCommand : OverlayToolsCommand
             return;
         }
 
+        var count = 0;
         foreach (var difference in OverlayComparer.Compare(comparison, WriteWarning, Stopped))
+        {
             WriteObject(difference);
+            Progress.Report(new EngineProgress("Comparing", ++count, 0, "files"));
+        }
     }
 }
