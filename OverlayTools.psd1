@@ -20,6 +20,7 @@
         'Add-SifPartition'
         'Add-SifSignature'
         'Checkpoint-OverlayImage'
+        'Compare-OverlayImage'
         'Copy-OverlayImage'
         'Copy-OverlayItem'
         'Export-SifObject'
