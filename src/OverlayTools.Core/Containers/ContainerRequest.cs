@@ -9,6 +9,9 @@ public sealed record ContainerRequest
     /// <summary>The command and its arguments; at least one.</summary>
     public required IReadOnlyList<string> Command { get; init; }
 
+    /// <summary>What is done with the command, as <c>APPTAINER_COMMAND</c> says it: <c>exec</c>, <c>run</c>, <c>shell</c> ...</summary>
+    public string ActionName { get; init; } = "exec";
+
     /// <summary>Overlays, bottom to top.</summary>
     public IReadOnlyList<OverlayArgument> Overlays { get; init; } = [];
 
@@ -125,7 +128,11 @@ public sealed record LayerSource
 /// <summary>The opened image and overlays, bottom to top.</summary>
 /// <param name="Root">The root file system.</param>
 /// <param name="Overlays">Overlays, bottom to top, embedded ones first.</param>
-public sealed record LayerStack(LayerSource Root, IReadOnlyList<LayerSource> Overlays);
+public sealed record LayerStack(LayerSource Root, IReadOnlyList<LayerSource> Overlays)
+{
+    /// <summary>The images of those binds that show a part of one, in the order of the binds.</summary>
+    public IReadOnlyList<LayerSource> DataImages { get; init; } = [];
+}
 
 /// <summary>What is known about the user and the machine when a plan is made.</summary>
 public sealed record MachineFacts
@@ -155,7 +162,7 @@ public sealed record MachineFacts
     public required Func<HelperProgram, string?> FindHelper { get; init; }
 
     /// <summary>The groups that the user is in besides the first, with their names.</summary>
-    public IReadOnlyList<(uint Id, string Name)> Groups { get; init; } = [];
+    public IReadOnlyList<GroupName> Groups { get; init; } = [];
 
     /// <summary>Whether the user may mount file systems without a user namespace (<c>CAP_SYS_ADMIN</c>).</summary>
     public bool MayMount { get; init; } = true;
@@ -163,14 +170,17 @@ public sealed record MachineFacts
     /// <summary>The mode bits that new files of the user lack.</summary>
     public uint FileModeMask { get; init; } = 0b000_010_010;
 
+    /// <summary>The caller's terminal, a path below <c>/dev</c>; null without one.</summary>
+    public string? Terminal { get; init; }
+
     /// <summary>Finds the command <c>fakeroot</c> and what belongs to it; null when it is not installed.</summary>
     public Func<FakeRootCommand?> FindFakeRoot { get; init; } = () => null;
 
-    /// <summary>Reads a symbolic link of the host; null when the path is none.</summary>
-    public Func<string, string?> LinkTarget { get; init; } = _ => null;
-
     /// <summary>The caller's environment.</summary>
     public required IReadOnlyDictionary<string, string> Environment { get; init; }
+
+    /// <summary>Reads a text file of the host.</summary>
+    public Func<string, string> ReadText { get; init; } = File.ReadAllText;
 
     /// <summary>Whether a path exists on the host, and is a directory: null, false or true.</summary>
     public required Func<string, bool?> IsDirectory { get; init; }

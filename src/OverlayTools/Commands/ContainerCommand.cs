@@ -78,7 +78,7 @@ public abstract class ContainerCommand : OverlayToolsCommand
 
     /// <summary>Pass none of the caller's variables on.</summary>
     [Parameter]
-    [Alias("cleanenv", "CleanEnv")]
+    [Alias("cleanenv")]
     public SwitchParameter CleanEnvironment { get; set; }
 
     /// <summary>Variables for the command.</summary>
