@@ -11,6 +11,7 @@
     FormatsToProcess = @(
         'bin/Sif.Format.ps1xml'
         'bin/Overlays.Format.ps1xml'
+        'bin/Containers.Format.ps1xml'
     )
     CmdletsToExport = @(
         'Add-SifObject'

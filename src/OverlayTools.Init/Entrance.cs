@@ -77,10 +77,19 @@ internal static class Entrance
             Privileges.ForbidNew();
     }
 
+    // The host's fakeroot needs the host's C library: an image with another one goes without.
+    private static IReadOnlyList<string> Prefix(ContainerPlan plan)
+    {
+        if (plan.CommandPrefix.Count == 0 || plan.CommandPrefixNeeds is null || File.Exists(plan.CommandPrefixNeeds))
+            return plan.CommandPrefix;
+        StatusChannel.Note($"The image has no '{plan.CommandPrefixNeeds}': the host's fakeroot command cannot run in it, and is not used.");
+        return [];
+    }
+
     private static int BecomeCommand(ContainerPlan plan, string directory)
     {
         var environment = ContainerEnvironment.Merge(plan.Environment, ImageEnvironment.Read(plan.Environment), directory);
-        IReadOnlyList<string> command = [.. plan.CommandPrefix, .. plan.Command];
+        IReadOnlyList<string> command = [.. Prefix(plan), .. plan.Command];
         int errno;
         if (plan.Namespaces.Processes)
         {

@@ -44,6 +44,9 @@ public sealed record ContainerPlan
     /// <summary>Words before the command, for example <c>fakeroot</c> with its options.</summary>
     public IReadOnlyList<string> CommandPrefix { get; init; } = [];
 
+    /// <summary>A file of the container without which <see cref="CommandPrefix"/> cannot run and is left out; null for none.</summary>
+    public string? CommandPrefixNeeds { get; init; }
+
     /// <summary>The command and its arguments.</summary>
     public required IReadOnlyList<string> Command { get; init; }
 
@@ -57,7 +60,6 @@ public sealed record ContainerPlan
     public bool WorkingDirectoryRequired { get; init; }
 
     /// <summary>What the user should know before the container starts.</summary>
-    [JsonIgnore]
     public IReadOnlyList<string> Warnings { get; init; } = [];
 }
 

@@ -78,6 +78,7 @@ public static class ContainerPlanner
             NoPrivileges = request.NoPrivileges,
             FileModeMask = facts.FileModeMask,
             CommandPrefix = fakeRoot is null ? [] : FakeRootPlanner.Prefix,
+            CommandPrefixNeeds = fakeRoot?.Loader,
             Command = request.Command,
             Environment = EnvironmentPlanner.Plan(request, facts, home, fakeRoot is not null, warnings),
             WorkingDirectories = request.WorkingDirectory is { } directory ? [directory]

@@ -18,7 +18,7 @@ internal static class FakeRootSearch
             var script = new HelperProgram(["fakeroot" + variant], "fakeroot", "pretend ownership").Find();
             var daemon = new HelperProgram(["faked" + variant], "fakeroot", "pretend ownership").Find();
             if (script is not null && daemon is not null && Library(script) is { } library)
-                return new FakeRootCommand(script, daemon, library, s_getOpt.Find());
+                return new FakeRootCommand(script, daemon, library, ProgramLoader.Of(daemon), s_getOpt.Find());
         }
 
         return null;

@@ -134,6 +134,39 @@ public abstract class ContainerCommand : OverlayToolsCommand
     [Alias("no-privs")]
     public SwitchParameter NoPrivileges { get; set; }
 
+    /// <summary>Emit what would be done, and do nothing.</summary>
+    [Parameter]
+    public SwitchParameter PlanOnly { get; set; }
+
+    /// <summary>Asks whether to start: with <c>-PlanOnly</c> the plan is emitted instead, with <c>-WhatIf</c> printed.</summary>
+    /// <param name="request">What would be started.</param>
+    /// <param name="action">What it is, for <c>-Confirm</c> and <c>-Verbose</c>.</param>
+    private protected bool ShouldStart(ContainerRequest request, string action)
+    {
+        if (!PlanOnly && !IsWhatIf())
+            return ShouldProcess(request.ImagePath, action);
+        ForTarget(request.ImagePath, () =>
+        {
+            var plan = ContainerRunner.Plan(request);
+            if (PlanOnly)
+            {
+                WriteObject(plan);
+                return;
+            }
+
+            foreach (var warning in plan.Warnings)
+                WriteWarning(warning);
+            // Under -WhatIf, this prints its first text and answers no.
+            _ = ShouldProcess(ContainerPlanText.Describe(plan), action, request.ImagePath);
+        });
+        return false;
+    }
+
+    // The preference counts where the switch is absent.
+    private bool IsWhatIf() => MyInvocation.BoundParameters.TryGetValue("WhatIf", out var given)
+        ? LanguagePrimitives.IsTrue(given)
+        : LanguagePrimitives.IsTrue(GetVariableValue("WhatIfPreference"));
+
     /// <summary>What the parameters ask for, without a command.</summary>
     /// <returns>False after an error record was written.</returns>
     private protected bool TryDescribe([NotNullWhen(true)] out ContainerRequest? request)
