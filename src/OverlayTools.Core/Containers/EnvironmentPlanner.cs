@@ -77,8 +77,7 @@ internal static class EnvironmentPlanner
             ["APPTAINER_COMMAND"] = request.ActionName,
         };
         // What was bound is bound again when a container is started in this one.
-        var binds = string.Join(',', request.Binds.Where(bind => !bind.IsImage)
-            .Select(bind => Escape(bind.Destination) + (bind.ReadOnly ? $":{Escape(bind.Destination)}:ro" : string.Empty)));
+        var binds = string.Join(',', request.Binds.Select(bind => Escape(bind.Destination)));
         foreach (var prefix in s_prefixes)
         {
             own[prefix + "_BIND"] = binds;

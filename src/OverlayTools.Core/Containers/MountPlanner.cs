@@ -37,9 +37,12 @@ internal static class MountPlanner
         var mounts = new List<MountPlan>(DevicePlanner.Plan(request, identity, facts));
         AddSharedFiles(mounts, request, facts);
         AddKernel(mounts, request, identity);
-        if (HomePlanner.Mount(request, identity, facts, warnings) is { } home)
-            mounts.Add(home);
+        var home = HomePlanner.Mount(request, identity, facts, warnings);
+        var beforeTemporary = mounts.Count;
         AddTemporary(mounts, request, facts);
+        // One of the user's choice may be below a temporary directory, which would hide it.
+        if (home is not null)
+            mounts.Insert(request.Home is null ? beforeTemporary : mounts.Count, home);
         mounts.AddRange(request.Scratch.Select(path => Scratch(request, path)));
         AddFiles(mounts, request, facts, withAccount);
         mounts.AddRange(UserBindPlanner.Plan(request, facts, warnings));

