@@ -9,6 +9,7 @@
     PowerShellVersion = '7.4'
     CompatiblePSEditions = @('Core')
     FormatsToProcess = @(
+        'bin/Drawings.Format.ps1xml'
         'bin/Sif.Format.ps1xml'
         'bin/Overlays.Format.ps1xml'
         'bin/Containers.Format.ps1xml'
@@ -17,6 +18,7 @@
         'Add-SifObject'
         'Add-SifPartition'
         'Add-SifSignature'
+        'Checkpoint-OverlayImage'
         'Copy-OverlayImage'
         'Copy-OverlayItem'
         'Export-SifObject'
@@ -29,13 +31,17 @@
         'Measure-OverlaySource'
         'New-OverlayImage'
         'New-SifImage'
+        'Optimize-OverlayImage'
         'Optimize-SifImage'
         'Remove-OverlayItem'
         'Remove-SifObject'
         'Repair-OverlayImage'
         'Resize-OverlayImage'
+        'Restore-OverlayImage'
         'Set-OverlayImage'
         'Set-SifPrimaryPartition'
+        'Show-OverlayUsage'
+        'Show-SifLayout'
         'Test-OverlayImage'
         'Test-SifImage'
     )
