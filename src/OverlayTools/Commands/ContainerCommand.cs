@@ -206,7 +206,8 @@ public abstract class ContainerCommand : OverlayToolsCommand
             WritableTmpfs = WritableTmpfs,
             TmpfsSizeBytes = TmpfsSizeBytes == 0 ? null : TmpfsSizeBytes,
             Binds = [.. Bind.SelectMany(arguments.Binds), .. arguments.BindsOfEnvironment()],
-            NoMount = NoMount,
+            // As one text, too, as on Apptainer's command line.
+            NoMount = [.. NoMount.SelectMany(names => names.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))],
             NoHome = NoHome,
             Home = HomeDirectory is null ? null : HomeArgument.Parse(HomeDirectory, Resolve),
             Contain = Contain || containAll,

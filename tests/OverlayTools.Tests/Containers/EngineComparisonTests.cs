@@ -58,7 +58,7 @@ public class EngineComparisonTests
         ("-NoPrivileges", "--no-privs"),
         ("-WritableTmpfs", "--writable-tmpfs"),
         ("-UserNamespace", "--userns"),
-        ("-Environment @{ OTC_A = 'x,=y' }", "--env OTC_A=x\\,=y"),
+        ("-Environment @{ OTC_A = 'x=y'; OTC_B = '' }", "--env OTC_A=x=y,OTC_B="),
         ("-EnvironmentFile f.env", "--env-file f.env"),
     ];
 

@@ -115,6 +115,27 @@ public class OptionTests
     }
 
     [Theory]
+    [InlineData(Who.Root)]
+    [InlineData(Who.User)]
+    public void The_command_has_the_callers_mask_and_what_is_made_for_it_has_not(Who who)
+    {
+        using var scene = new Scene(who);
+        var script = "umask; touch /tmp/ot-$$; stat -c %a /tmp/ot-$$; rm /tmp/ot-$$; cd /; stat -c %a $(dirname /opt/made/x) /opt";
+        var (output, error) = scene.RunAfter("umask 0077", scene.Invoke("-WritableTmpfs -Bind /usr:/opt/made/x:ro", script));
+        Assert.Equal(string.Empty, error);
+        Assert.Equal("0077\n600\n755\n755\n", output);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("-PidNamespace")]
+    public void A_writer_whom_nobody_reads_ends_without_a_word(string options)
+    {
+        using var scene = new Scene(Who.Root);
+        Assert.Equal(["y"], scene.Lines(scene.Invoke(options, "yes | head -n 1")));
+    }
+
+    [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public void Root_can_run_in_a_user_namespace(bool overlay)

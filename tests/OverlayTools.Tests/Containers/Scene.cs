@@ -110,11 +110,20 @@ internal sealed class Scene : IDisposable
     /// <summary>Runs commands of a script on a machine whose /etc lacks some files.</summary>
     public (string Output, string Error) RunWithout(string[] files, params string[] commands)
     {
-        Directory.CreateDirectory(this["etc/upper"]);
-        Directory.CreateDirectory(this["etc/work"]);
-        var setup = $"mount -t tmpfs none '{this["etc"]}' && mkdir '{this["etc/upper"]}' '{this["etc/work"]}' && "
-            + $"mount -t overlay overlay -o lowerdir=/etc,upperdir='{this["etc/upper"]}',workdir='{this["etc/work"]}' /etc && "
-            + $"cd /etc && rm -f {string.Join(' ', files)} && cd '{Folder}'";
+        var (folder, upper, work) = (this["etc"], this["etc/upper"], this["etc/work"]);
+        Directory.CreateDirectory(folder);
+        return RunAfter($"mount -t tmpfs none '{folder}' && mkdir '{upper}' '{work}' && "
+            + $"mount -t overlay overlay -o lowerdir=/etc,upperdir='{upper}',workdir='{work}' /etc && "
+            + $"cd /etc && rm -f {string.Join(' ', files)} && cd '{Folder}'", commands);
+    }
+
+    /// <summary>Runs commands of a script on a machine where some files are hidden by another one.</summary>
+    public (string Output, string Error) RunHidden(string[] files, string by, params string[] commands) =>
+        RunAfter(string.Join(" && ", files.Select(file => $"mount --bind '{by}' {file}")), commands);
+
+    /// <summary>Runs commands of a script after root has run some shell commands, of which other processes notice nothing.</summary>
+    public (string Output, string Error) RunAfter(string setup, params string[] commands)
+    {
         var (_, output, error) = Machine.RunWith(
             "unshare", ["--mount", "sh", "-c", setup + " && exec \"$@\"", "sh", .. Host("TMPDIR=" + Temporary), string.Join("; ", commands)],
             null, Folder);
