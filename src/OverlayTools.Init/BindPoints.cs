@@ -82,7 +82,10 @@ internal sealed class BindPoints(ContainerPlan plan)
     {
         if (_made.Count == 0)
             return;
-        using var tree = Open.File(SessionLayout.FinalTree(plan), Open.PathOnly | Open.Directory);
+        // Where the tree's FUSE program has died there is nothing to take away from.
+        using var tree = Open.TryFile(SessionLayout.FinalTree(plan), Open.PathOnly | Open.Directory, 0, out _);
+        if (tree is null)
+            return;
         foreach (var (parentPath, text, isDirectory) in Enumerable.Reverse(_made))
         {
             var name = Encoding.UTF8.GetBytes(text);

@@ -59,6 +59,9 @@ internal static class EnvironmentPlanner
         var forwarded = host
             .Where(pair => !s_neverForwarded.Contains(pair.Key) && (!request.CleanEnvironment || s_alwaysForwarded.Contains(pair.Key)))
             .Where(pair => !s_ownPrefixes.Any(prefix => pair.Key.StartsWith(prefix, StringComparison.Ordinal)))
+            // What no shell takes as a name, such as an exported function, is the host's shell's own.
+            .Where(pair => pair.Key.Length > 0 && !char.IsAsciiDigit(pair.Key[0])
+                && pair.Key.All(character => char.IsAsciiLetterOrDigit(character) || character == '_'))
             .ToDictionary(pair => pair.Key, pair => pair.Value, StringComparer.Ordinal);
         if (request.CleanEnvironment)
             forwarded["LANG"] = "C";

@@ -16,6 +16,7 @@ public sealed class EnvironmentAndBindTests
         ["APPTAINERENV_PATH"] = "/mine",
         ["APPTAINERENV_HOME"] = "/nowhere",
         ["APPTAINERENV_"] = "nameless",
+        ["BASH_FUNC_f%%"] = "() { :; }",
     };
 
     [Fact]
@@ -28,7 +29,8 @@ public sealed class EnvironmentAndBindTests
         Assert.Contains("SINGULARITY_NAME=c.sif", environment);
         Assert.Contains("USER_PATH=/host/bin", environment);
         Assert.DoesNotContain(environment, variable => variable.Contains("/host/lib", StringComparison.Ordinal)
-            || variable.Contains("CACHEDIR", StringComparison.Ordinal) || variable.Contains("ENV_", StringComparison.Ordinal));
+            || variable.Contains("CACHEDIR", StringComparison.Ordinal) || variable.Contains("ENV_", StringComparison.Ordinal)
+            || variable.Contains("FUNC", StringComparison.Ordinal));
     }
 
     [Fact]

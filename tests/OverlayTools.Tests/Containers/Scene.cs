@@ -117,10 +117,6 @@ internal sealed class Scene : IDisposable
             + $"cd /etc && rm -f {string.Join(' ', files)} && cd '{Folder}'", commands);
     }
 
-    /// <summary>Runs commands of a script on a machine where some files are hidden by another one.</summary>
-    public (string Output, string Error) RunHidden(string[] files, string by, params string[] commands) =>
-        RunAfter(string.Join(" && ", files.Select(file => $"mount --bind '{by}' {file}")), commands);
-
     /// <summary>Runs commands of a script after root has run some shell commands, of which other processes notice nothing.</summary>
     public (string Output, string Error) RunAfter(string setup, params string[] commands)
     {
