@@ -12,6 +12,7 @@ internal sealed class ContainerMounts(ContainerPlan plan, SafeFileHandle root, S
     private const uint DirectoryMode = 0b111_101_101;
     private const uint FileMode = 0b110_100_100;
 
+    private bool _marked;
     private readonly Dictionary<string, string> _destinations = new(StringComparer.Ordinal);
 
     /// <summary>Makes all mounts.</summary>
@@ -46,6 +47,8 @@ internal sealed class ContainerMounts(ContainerPlan plan, SafeFileHandle root, S
         if (mount.SkipIfSame && IsSame(mount.Source, target))
             return null;
 
+        if (!_marked && mount.IsDirectory && mount.Kind is MountKind.Bind or MountKind.Staged)
+            _marked = Mark(target);
         var errno = Attach(mount, target);
         if (errno != 0)
             return $"{Describe(mount)} is not shown at '{mount.Destination}' in the container: {new LinuxException("mount", errno).Message}";
@@ -53,6 +56,11 @@ internal sealed class ContainerMounts(ContainerPlan plan, SafeFileHandle root, S
         Restrict(mount);
         return null;
     }
+
+    // Processes whose supervisor was killed are found by the session's path in their mount table: this mount has it for its
+    // source, and the one made next at the same place covers it.
+    private bool Mark(SafeFileHandle target) =>
+        Mount.Try(plan.SessionDirectory, TreePath.InProc(target), "tmpfs", KernelFlags | Mount.Flags.ReadOnly, "size=4k") == 0;
 
     private SafeFileHandle? FindTarget(MountPlan mount, out string reason)
     {
