@@ -14,6 +14,7 @@
         'bin/Drawings.Format.ps1xml'
         'bin/Sif.Format.ps1xml'
         'bin/Overlays.Format.ps1xml'
+        'bin/Containers.Format.ps1xml'
     )
     CmdletsToExport = @(
         'Add-SifObject'

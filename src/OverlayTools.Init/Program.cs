@@ -1,5 +1,9 @@
 using OverlayTools.Containers;
 using OverlayTools.Init;
+using OverlayTools.Native;
+
+// What is made for the container is open to its users whatever the caller's mask; the command gets that back.
+FileModeMask.Set(FileModeMask.Ordinary);
 
 // The engine starts this program in fresh namespaces, never a person: arguments are InitProtocol's.
 switch (args)

@@ -10,6 +10,7 @@ internal sealed class Session(ContainerPlan plan)
     private const int UnmountPauseMilliseconds = 20;
 
     private readonly List<(string Target, FuseMount? Fuse, bool Written)> _mounted = [];
+    private readonly BindPoints _bindPoints = new(plan);
 
     public IEnumerable<int> HelperProcessIds => _mounted.Where(m => m.Fuse is not null).Select(m => m.Fuse!.ProcessId);
 
@@ -23,10 +24,15 @@ internal sealed class Session(ContainerPlan plan)
         Directory.CreateDirectory(FinalTree);
         for (var i = 0; i < plan.Layers.Count; i++)
             MountLayer(i);
+        for (var i = 0; i < plan.DataImages.Count; i++)
+            MountDataImage(i);
         if (plan.Stack.Driver == StackDriver.None)
             MountRootAlone();
         else
             StackLayers();
+
+        if (!IsReadOnly)
+            _bindPoints.MakeInTree();
 
         // From here on, a recursive bind of the directory above (/tmp, say) leaves the session out. Not earlier:
         // overlayfs refuses a lower layer on an unbindable mount.
@@ -46,6 +52,7 @@ internal sealed class Session(ContainerPlan plan)
     /// <summary>Unmounts in reverse order; each FUSE program has written everything and ended before what it stands on goes.</summary>
     public void TearDown()
     {
+        _bindPoints.RemoveAgain();
         for (var i = _mounted.Count - 1; i >= 0; i--)
         {
             var (target, fuse, written) = _mounted[i];
@@ -76,8 +83,17 @@ internal sealed class Session(ContainerPlan plan)
 
     private void StackLayers()
     {
-        CreateBindPoints();
+        _bindPoints.MakeBelow();
         PrepareUpper();
+        MountStack();
+        if (!IsReadOnly || !_bindPoints.MakeOnTop())
+            return;
+
+        // An overlay hides a place that is needed, and the tree cannot be written: one more layer has it.
+        var (target, fuse, _) = _mounted[^1];
+        _mounted.RemoveAt(_mounted.Count - 1);
+        UnmountPatiently(target);
+        fuse?.WaitUntilEnded();
         MountStack();
     }
 
@@ -103,16 +119,13 @@ internal sealed class Session(ContainerPlan plan)
         }
     }
 
-    private void CreateBindPoints()
+    private bool IsReadOnly => plan.Stack.Driver == StackDriver.None ? plan.Layers[0].ReadOnly : plan.Stack.Upper is null;
+
+    private void MountDataImage(int index)
     {
-        var skeleton = SessionLayout.Skeleton(plan);
-        Directory.CreateDirectory(skeleton);
-        using var root = Open.File(SessionLayout.Layer(plan, 0), Open.PathOnly | Open.Directory);
-        foreach (var bind in plan.Binds)
-        {
-            if (BindPoints.Resolve(root, bind.Destination) is { Exists: false } missing)
-                BindPoints.Create(skeleton, missing.Path, bind.IsDirectory);
-        }
+        var target = SessionLayout.DataImage(plan, index);
+        Directory.CreateDirectory(target);
+        _mounted.Add((target, LayerMounter.Mount(plan.DataImages[index], target, $"{target}.log"), false));
     }
 
     private void PrepareUpper()

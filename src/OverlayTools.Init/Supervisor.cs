@@ -34,7 +34,7 @@ internal static class Supervisor
 
             WatchForStop();
             session.Assemble();
-            exitCode = RunCommand(session);
+            exitCode = RunCommand(plan, session);
             EndStragglers(session);
         }
         catch (Exception error) when (error is EngineException or IOException or UnauthorizedAccessException)
@@ -82,16 +82,17 @@ internal static class Supervisor
     })
     { IsBackground = true }.Start();
 
-    private static int RunCommand(Session session)
+    private static int RunCommand(ContainerPlan plan, Session session)
     {
         var self = Environment.ProcessPath ?? throw new InvalidOperationException("This program has no path.");
         lock (s_gate)
         {
             if (s_stopping)
                 return 128 + Processes.Terminate;
-            s_command = Spawn.Program(self, [self, InitProtocol.EnterMode], [],
+            int Start() => Spawn.Program(self, [self, InitProtocol.EnterMode], [],
                 [(InitProtocol.PlanDescriptor, InitProtocol.PlanDescriptor),
                  (InitProtocol.StatusDescriptor, InitProtocol.StatusDescriptor)]);
+            s_command = plan.Namespaces.Processes ? Namespaces.StartFirstProcess(Start) : Start();
         }
 
         StatusChannel.Send(InitProtocol.Started);

@@ -11,6 +11,7 @@ internal static unsafe partial class Processes
     public const int Terminate = 15;
     public const int HangUp = 1;
     public const int TerminalStop = 20;
+    public const int BrokenPipe = 13;
 
     private const nint Ignored = 1;
     private const int DoNotBlock = 1;
@@ -57,6 +58,9 @@ internal static unsafe partial class Processes
 
     /// <summary>Ignores a signal in this process.</summary>
     public static void Ignore(int signal) => _ = SetSignal(signal, Ignored);
+
+    /// <summary>Lets a signal do what it does to a program that does not care.</summary>
+    public static void Restore(int signal) => _ = SetSignal(signal, 0);
 
     /// <summary>Leaves the process group, so that signals of the terminal do not reach this process.</summary>
     public static void LeaveProcessGroup() => _ = SetProcessGroup(0, 0);

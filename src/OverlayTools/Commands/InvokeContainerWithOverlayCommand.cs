@@ -8,7 +8,7 @@ namespace OverlayTools.Commands;
 /// <summary>Runs a command in a container on top of overlays.</summary>
 /// <remarks>Reader tasks fill one queue; only the pipeline's thread writes to the pipeline.</remarks>
 [Cmdlet(VerbsLifecycle.Invoke, "ContainerWithOverlay", SupportsShouldProcess = true)]
-[OutputType(typeof(string))]
+[OutputType(typeof(string), typeof(ContainerPlan))]
 public sealed class InvokeContainerWithOverlayCommand : ContainerCommand
 {
     private readonly BlockingCollection<(string Text, bool IsError)> _lines = [];
@@ -44,7 +44,7 @@ public sealed class InvokeContainerWithOverlayCommand : ContainerCommand
         }
 
         var request = described with { Command = command };
-        if (!ShouldProcess(request.ImagePath, $"Run {string.Join(' ', command)}"))
+        if (!ShouldStart(request, $"Run {string.Join(' ', command)}"))
             return;
         ForTarget(request.ImagePath, () => Start(request));
         if (_container is null)

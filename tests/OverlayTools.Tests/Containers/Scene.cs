@@ -96,6 +96,37 @@ internal sealed class Scene : IDisposable
         return (output, error);
     }
 
+    /// <summary>Runs commands of a script on a machine where some files are hidden by another one.</summary>
+    public (string Output, string Error) RunHidden(string[] files, string by, params string[] commands)
+    {
+        var binds = string.Join(" && ", files.Select(file => $"mount --bind '{by}' {file}"));
+        var (_, output, error) = Machine.RunWith(
+            "unshare", ["--mount", "sh", "-c", binds + " && exec \"$@\"", "sh", .. Host("TMPDIR=" + Temporary), string.Join("; ", commands)],
+            null, Folder);
+        AssertNothingLeft();
+        return (output, error);
+    }
+
+    /// <summary>Runs commands of a script on a machine whose /etc lacks some files.</summary>
+    public (string Output, string Error) RunWithout(string[] files, params string[] commands)
+    {
+        var (folder, upper, work) = (this["etc"], this["etc/upper"], this["etc/work"]);
+        Directory.CreateDirectory(folder);
+        return RunAfter($"mount -t tmpfs none '{folder}' && mkdir '{upper}' '{work}' && "
+            + $"mount -t overlay overlay -o lowerdir=/etc,upperdir='{upper}',workdir='{work}' /etc && "
+            + $"cd /etc && rm -f {string.Join(' ', files)} && cd '{Folder}'", commands);
+    }
+
+    /// <summary>Runs commands of a script after root has run some shell commands, of which other processes notice nothing.</summary>
+    public (string Output, string Error) RunAfter(string setup, params string[] commands)
+    {
+        var (_, output, error) = Machine.RunWith(
+            "unshare", ["--mount", "sh", "-c", setup + " && exec \"$@\"", "sh", .. Host("TMPDIR=" + Temporary), string.Join("; ", commands)],
+            null, Folder);
+        AssertNothingLeft();
+        return (output, error);
+    }
+
     /// <summary>Runs commands that all succeed, and returns the lines of their output.</summary>
     public string[] Lines(params string[] commands)
     {
@@ -115,15 +146,21 @@ internal sealed class Scene : IDisposable
     /// <returns>What it printed.</returns>
     public string Apptainer(string options, string shell, string image = "c.sif")
     {
+        var (exitCode, output, error) = TryApptainer(options, shell, image);
+        Assert.True(exitCode == 0, $"apptainer {options} {shell}: {output}{error}");
+        return output;
+    }
+
+    /// <summary>Has Apptainer run shell text in the container, whatever becomes of it.</summary>
+    public (int ExitCode, string Output, string Error) TryApptainer(string options, string shell, string image = "c.sif")
+    {
         string[] identity = _who == Who.FakeRoot ? ["--fakeroot"] : [];
-        var (exitCode, output, error) = Machine.RunWith(_who == Who.Root ? "env" : "setpriv",
+        return Machine.RunWith(_who == Who.Root ? "env" : "setpriv",
         [
             .. _who == Who.Root ? [] : OrdinaryUser.Become.Skip(1).Append("env"), "HOME=" + Folder, "TMPDIR=" + Temporary,
             Machine.NeedApptainer(), "--silent", "exec", .. identity,
             .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries), image, "sh", "-c", shell,
         ], null, Folder);
-        Assert.True(exitCode == 0, $"apptainer {options} {shell}: {output}{error}");
-        return output;
     }
 
     /// <summary>Starts a script and returns when it has printed a line <c>ready</c>.</summary>
