@@ -17,6 +17,11 @@ public static class ContainerPlanner
             throw Conflict("-Writable and -Overlay", "Use the overlay inside the image, or another one, not both.");
 
         var writable = request.Overlays.Where(overlay => !overlay.ReadOnly).ToList();
+        if (request.Ephemeral && request.WritableTmpfs)
+            throw Conflict("-Ephemeral and -WritableTmpfs", "Either forgets all changes; the first on a copy of the overlay.");
+        if (request.Ephemeral && writable.Count == 0 && !request.Writable)
+            throw new EngineException(ErrorIds.OptionConflict, "-Ephemeral runs on a copy of a writable overlay, and there is none.",
+                "Give one with -Overlay, without ':ro', or the one in the image with -Writable.");
         if (writable.Count > 1)
             throw new EngineException(ErrorIds.TooManyWritableOverlays,
                 $"Only one overlay can be writable; '{writable[0].Path}' and '{writable[1].Path}' both are.",
@@ -38,7 +43,7 @@ public static class ContainerPlanner
 
         var identity = IdentityPlanner.Plan(request.FakeRoot, facts);
         if (writable.Count > 0)
-            CheckOwner(writable[0], identity, request.FakeRoot);
+            OwnerDiagnosis.Require(writable[0], identity, request.FakeRoot);
 
         var missing = new List<HelperProgram>();
         string? Need(HelperProgram helper)
@@ -61,7 +66,7 @@ public static class ContainerPlanner
         if (request.WritableTmpfs)
             layers.Add(new LayerPlan { Driver = LayerDriver.Tmpfs, Path = "tmpfs", ReadOnly = false, Content = "upper" });
 
-        var plan = Stack(request, layers, identity, facts);
+        var plan = Stack(request, layers, identity, facts, stack.Overlays.Any(layer => layer.HasForeignMarks));
         if (plan.Driver == StackDriver.Fuse && plan.FuseProgram is null)
             _ = Need(HelperProgram.FuseOverlayfs);
         if (missing.Count > 0)
@@ -112,7 +117,7 @@ public static class ContainerPlanner
     }
 
     private static StackPlan Stack(
-        ContainerRequest request, List<LayerPlan> layers, IdentityPlan identity, MachineFacts facts)
+        ContainerRequest request, List<LayerPlan> layers, IdentityPlan identity, MachineFacts facts, bool hasForeignMarks)
     {
         // A writable directory, or bare image, is the tree itself: there is nothing to stack.
         if (request.Writable && !layers[0].ReadOnly)
@@ -122,7 +127,7 @@ public static class ContainerPlanner
         var lowers = Enumerable.Range(0, layers.Count).Where(index => index != upper).ToList();
         return new StackPlan
         {
-            Driver = ChooseDriver(layers, identity),
+            Driver = ChooseDriver(layers, identity, hasForeignMarks),
             Lowers = lowers,
             Upper = upper < 0 ? null : upper,
             KernelOptions = identity.InUserNamespace ? "userxattr" : string.Empty,
@@ -134,8 +139,10 @@ public static class ContainerPlanner
     // The kernel's overlayfs is faster and, with userxattr, marks replaced directories properly. But it does not take an
     // upper on fuse2fs, does not read the whiteouts that fuse-overlayfs leaves there (files named .wh.NAME), and keeps
     // files of unmapped owners unwritable, which is every file of an image to a user without subordinate ids.
-    private static StackDriver ChooseDriver(List<LayerPlan> layers, IdentityPlan identity)
+    private static StackDriver ChooseDriver(List<LayerPlan> layers, IdentityPlan identity, bool hasForeignMarks)
     {
+        if (hasForeignMarks)
+            return StackDriver.Fuse;
         if (!identity.InUserNamespace)
             return StackDriver.Kernel;
         if (layers.Skip(1).Any(layer => layer.Driver == LayerDriver.Fuse2fs))
@@ -152,34 +159,6 @@ public static class ContainerPlanner
         IdentityKind.RootMapped => "squash_to_root",
         _ => string.Empty,
     };
-
-    // The kernel refuses every write below a directory whose owner or group has no name in the user namespace.
-    private static void CheckOwner(LayerSource layer, IdentityPlan identity, bool fakeRoot)
-    {
-        if (!identity.InUserNamespace || layer.UpperOwner is not { } owner || layer.Kind != LayerKind.Ext3)
-            return;
-        // The ids in an image are the container's own: fuse2fs runs inside the user namespace.
-        if (IsMapped(identity.UserMap, owner.UserId) && IsMapped(identity.GroupMap, owner.GroupId)
-            && (identity.UserId == 0 || identity.UserId == owner.UserId))
-        {
-            return;
-        }
-
-        var action = (owner.UserId, fakeRoot) switch
-        {
-            (0, false) => "Run with -FakeRoot, or open it read-only with ':ro'.",
-            (_, true) when owner.UserId == identity.UserMap[0].Outside =>
-                "Run without -FakeRoot, or open it read-only with ':ro'.",
-            _ => "Open it read-only with ':ro', or make an overlay of your own with New-OverlayImage.",
-        };
-        throw new EngineException(ErrorIds.OverlayOwnerMismatch,
-            $"The overlay '{layer.Path}' belongs to user {owner.UserId}, group {owner.GroupId}, "
-            + $"and cannot be written as {(fakeRoot ? "root in a user namespace" : $"user {identity.UserId}")}.",
-            action, layer.Path);
-    }
-
-    private static bool IsMapped(IReadOnlyList<IdMapping> map, uint id) =>
-        map.Any(run => id >= run.Inside && id - run.Inside < run.Count);
 
     private static EngineException Conflict(string what, string action) =>
         new(ErrorIds.OptionConflict, $"{what} exclude each other.", action);

@@ -7,12 +7,20 @@ public static class ContainerRunner
     /// <param name="request">What to run.</param>
     /// <param name="redirectInput">Whether the caller feeds the command's standard input.</param>
     /// <param name="warnings">Takes what the user should know before the container starts.</param>
+    /// <param name="progress">Told of what takes long before the container starts: waiting for an image, a replay, a
+    /// copy.</param>
+    /// <param name="token">Ends that.</param>
     /// <exception cref="EngineException">When it cannot be run; nothing has been changed then.</exception>
-    public static ContainerProcess Start(ContainerRequest request, bool redirectInput, ICollection<string> warnings)
+    public static ContainerProcess Start(
+        ContainerRequest request, bool redirectInput, ICollection<string> warnings,
+        IProgress<EngineProgress>? progress = null, CancellationToken token = default)
     {
         ContainerPlanner.CheckOptions(request);
-        using var images = new ImageSet();
-        var stack = ImageOpener.Open(request, images);
+        var (images, stack) = LockWait.Run(request.WaitForLock, namesHolders => Open(request, namesHolders, progress, token), progress, token);
+        using var opened = images;
+        // A copy of a directory would have to be cleared away; in memory, what changes is gone by itself.
+        if (request.Ephemeral && stack.Overlays.All(layer => layer.ReadOnly))
+            request = request with { WritableTmpfs = true };
         foreach (var warning in images.Warnings)
             warnings.Add(warning);
 
@@ -29,6 +37,21 @@ public static class ContainerRunner
         {
             marks.Dispose();
             Directory.Delete(session);
+            throw;
+        }
+    }
+
+    private static (ImageSet Images, LayerStack Stack) Open(
+        ContainerRequest request, bool namesHolders, IProgress<EngineProgress>? progress, CancellationToken token)
+    {
+        var images = new ImageSet { NamesHolders = namesHolders, Progress = progress, Token = token };
+        try
+        {
+            return (images, ImageOpener.Open(request, images));
+        }
+        catch
+        {
+            images.Dispose();
             throw;
         }
     }

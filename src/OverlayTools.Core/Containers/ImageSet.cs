@@ -18,6 +18,15 @@ internal sealed class ImageSet : IDisposable
     /// <summary>Warnings that opening the images gave.</summary>
     public List<string> Warnings { get; } = [];
 
+    /// <summary>Told of what takes long: a replay, a copy.</summary>
+    public IProgress<EngineProgress>? Progress { get; init; }
+
+    /// <summary>Stops what takes long.</summary>
+    public CancellationToken Token { get; init; }
+
+    /// <summary>Whether who has a lock is looked for: that takes longer than asking for the lock again.</summary>
+    public bool NamesHolders { get; init; } = true;
+
     /// <summary>Adds an open file.</summary>
     public OpenImage Add(SafeFileHandle file, string path)
     {

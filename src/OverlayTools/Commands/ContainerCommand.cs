@@ -31,6 +31,14 @@ public abstract class ContainerCommand : OverlayToolsCommand
     [Parameter]
     public SwitchParameter WritableTmpfs { get; set; }
 
+    /// <summary>Run on a copy of the writable overlay, and forget it at the end.</summary>
+    [Parameter]
+    public SwitchParameter Ephemeral { get; set; }
+
+    /// <summary>How long to wait for an image that somebody else uses.</summary>
+    [Parameter]
+    public TimeSpan WaitForLock { get; set; }
+
     /// <summary>What the parameters ask for, without a command.</summary>
     /// <returns>False after an error record was written.</returns>
     private protected bool TryDescribe([NotNullWhen(true)] out ContainerRequest? request)
@@ -46,6 +54,8 @@ public abstract class ContainerCommand : OverlayToolsCommand
             FakeRoot = FakeRoot,
             Writable = Writable,
             WritableTmpfs = WritableTmpfs,
+            Ephemeral = Ephemeral,
+            WaitForLock = WaitForLock,
             CurrentDirectory = SessionState.Path.CurrentFileSystemLocation.ProviderPath,
         };
         return true;
