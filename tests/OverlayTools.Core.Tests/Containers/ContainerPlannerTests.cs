@@ -96,9 +96,9 @@ public sealed class ContainerPlannerTests
     [InlineData(33, true, true, null)] // one of the subordinate ids
     [InlineData(0, false, true, "Run with -FakeRoot")]
     [InlineData(1000, true, false, "Run without -FakeRoot")]
-    [InlineData(33, true, false, "New-OverlayImage")]
-    [InlineData(70000, true, true, "New-OverlayImage")] // beyond the 65536 subordinate ids
-    [InlineData(2000, false, true, "New-OverlayImage")]
+    [InlineData(33, true, false, "Set-OverlayImage '/o.img' -Owner 0:0")]
+    [InlineData(70000, true, true, "Set-OverlayImage '/o.img' -Owner 0:0")] // beyond the 65536 subordinate ids
+    [InlineData(2000, false, true, "Set-OverlayImage '/o.img' -Owner 1000:1000")]
     public void An_overlay_is_writable_for_the_identity_that_its_owner_is_known_to(
         uint owner, bool fakeRoot, bool subordinate, string? advice)
     {
@@ -114,7 +114,7 @@ public sealed class ContainerPlannerTests
         var error = Assert.Throws<EngineException>(() => Plans.Of(facts, Plans.Squashfs, [overlay], request));
         Assert.Equal(ErrorIds.OverlayOwnerMismatch, error.ErrorId);
         Assert.Contains(advice, error.RecommendedAction);
-        Assert.Contains($"belongs to user {owner}", error.Message);
+        Assert.Contains(owner == 0 ? "belongs to root" : owner == 1000 ? "belongs to you" : $"belongs to user {owner}", error.Message);
         Plans.Of(facts, Plans.Squashfs, [overlay with { ReadOnly = true }], request);
     }
 

@@ -5,8 +5,8 @@ namespace OverlayTools.Overlays;
 /// <summary>
 /// Looks through an image for marks that not everybody reads. fuse-overlayfs on fuse2fs, which knows no
 /// <c>RENAME_WHITEOUT</c>, marks a deletion by an empty regular file <c>.wh.NAME</c> of mode 0700; a replaced directory
-/// by files in it, and by the attribute that its user may set (<c>spec of fuse-overlayfs: main.c, create_whiteout,
-/// set_fd_opaque</c>). The kernel knows but devices 0:0, and the attribute of the way it was mounted.
+/// by files in it, and by the attribute that its user may set (fuse-overlayfs, <c>create_whiteout</c>,
+/// <c>set_fd_opaque</c>). The kernel knows but devices 0:0, and the attribute of the way it was mounted.
 /// </summary>
 internal static class ForeignMarks
 {
@@ -60,7 +60,7 @@ internal static class ForeignMarks
             opaqueFiles.Add(entry.Name);
         // A file of the base may be called so, and root may have changed it: that one is not empty, or not of this mode.
         else if (type == ExtFileType.RegularFile && inode.Size == 0 && inode.Permissions == MarkPermissions
-            && OverlayMarks.HiddenByName(entry.Name) is not null)
+            && !entry.Name.Bytes.StartsWith(".wh..wh."u8) && OverlayMarks.HiddenByName(entry.Name) is not null)
             whiteouts.Add(entry.Name);
     }
 
