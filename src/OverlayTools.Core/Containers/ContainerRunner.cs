@@ -1,3 +1,5 @@
+using OverlayTools.Overlays;
+
 namespace OverlayTools.Containers;
 
 /// <summary>Runs containers: a request goes in, a process comes out.</summary>
@@ -44,7 +46,13 @@ public static class ContainerRunner
     private static (ImageSet Images, LayerStack Stack) Open(
         ContainerRequest request, bool namesHolders, IProgress<EngineProgress>? progress, CancellationToken token)
     {
-        var images = new ImageSet { NamesHolders = namesHolders, Progress = progress, Token = token };
+        var images = new ImageSet
+        {
+            NamesHolders = namesHolders,
+            Owner = request.FakeRoot ? OverlayOwner.Root : OverlayOwner.Caller,
+            Progress = progress,
+            Token = token,
+        };
         try
         {
             return (images, ImageOpener.Open(request, images));

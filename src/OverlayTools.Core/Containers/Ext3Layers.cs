@@ -14,6 +14,7 @@ namespace OverlayTools.Containers;
 internal static class Ext3Layers
 {
     private const string Upper = "/upper";
+    private const string Work = "/work";
 
     // Where blocks cannot be shared, more than this is not copied to see marks that a few programs leave.
     private const long MostCopiedForMarks = 256L << 20;
@@ -153,6 +154,9 @@ internal static class Ext3Layers
         if (fileSystem.Find(Upper) is { } upper)
         {
             var inode = fileSystem.ReadInode(upper);
+            var owner = new OverlayOwner(inode.UserId, inode.GroupId);
+            if (!layer.ReadOnly && fileSystem.Find(Work) is null)
+                TryMake(layer, file, set, Work, owner);
             return layer with { HasUpper = true, UpperOwner = (inode.UserId, inode.GroupId) };
         }
 
@@ -163,13 +167,32 @@ internal static class Ext3Layers
         {
             if (isFlat)
                 set.Warnings.Add($"The overlay '{layer.Path}' has no directory 'upper', and gets one: what lies beside it does not show "
-                    + "any more. Its old content can be read with ':ro' before that.");
-            return layer;
+                    + "any more.");
+            foreach (var path in new[] { Upper, Work }.Where(path => fileSystem.Find(path) is null))
+                TryMake(layer, file, set, path, set.Owner);
+            return layer with { HasUpper = true };
         }
 
         return isFlat ? layer : throw new EngineException(ErrorIds.OverlayMissingUpper,
             $"The overlay '{layer.Path}' has no directory 'upper'.",
             "An overlay image has 'upper' and 'work' at its root; New-OverlayImage makes one.", layer.Path);
+    }
+
+    // Here rather than in the mounted file system: its root belongs to root, of whom an ordinary user's namespace knows
+    // nothing. Where it cannot be done, the mount has another try.
+    private static void TryMake(LayerSource layer, OpenImage file, ImageSet set, string path, OverlayOwner owner)
+    {
+        try
+        {
+            using var editor = ExtEditor.OpenRecovered(Window(layer, file), null, set.Token);
+            editor.MakeDirectories(path, 0b111_101_101, owner.UserId, owner.GroupId);
+            editor.Commit();
+        }
+        catch (EngineException error) when (error.ErrorId is ErrorIds.OverlayFeatureUnsupported or ErrorIds.OverlayFull
+            or ErrorIds.OverlayDirtyJournal)
+        {
+            // Said by the mount.
+        }
     }
 
     private static string Quote(string path) => $"'{path.Replace("'", "''", StringComparison.Ordinal)}'";

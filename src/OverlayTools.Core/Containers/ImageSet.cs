@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using OverlayTools.Overlays;
 
 namespace OverlayTools.Containers;
 
@@ -17,6 +18,9 @@ internal sealed class ImageSet : IDisposable
 
     /// <summary>Warnings that opening the images gave.</summary>
     public List<string> Warnings { get; } = [];
+
+    /// <summary>Whose the directories are that an overlay lacks, and that are made.</summary>
+    public OverlayOwner Owner { get; init; } = OverlayOwner.Root;
 
     /// <summary>Told of what takes long: a replay, a copy.</summary>
     public IProgress<EngineProgress>? Progress { get; init; }
