@@ -29,11 +29,13 @@ public static class ContainerRunner
         // The plan needs a name for the session only; the directory is made when nothing can be refused any more.
         var session = SessionDirectory.Choose();
         var plan = ContainerPlanner.Plan(request, stack, Machine.ReadFacts(), session);
-        SessionDirectory.Create(session);
+        images.Add(SessionDirectory.Create(session), session);
         var marks = WriterMarks.For(stack, images);
         try
         {
-            return ContainerProcess.Start(plan, images.Files, redirectInput, marks);
+            var process = ContainerProcess.Start(plan, images.Files, redirectInput, marks);
+            _ = Task.Run(() => Leftovers.Sweep(Path.GetDirectoryName(session)!), CancellationToken.None);
+            return process;
         }
         catch
         {
