@@ -30,6 +30,25 @@ internal sealed class MarkKeeper
         return new MarkKeeper(window, layer.Path, MarkStamp.Read(ExtSuperblock.Read(window)));
     }
 
+    /// <summary>Rewrites what fuse-overlayfs left in a directory; nothing stacks it any more.</summary>
+    /// <param name="upper">The directory <c>upper</c>, as it is mounted here.</param>
+    /// <param name="path">The overlay, as the user named it.</param>
+    /// <param name="asRoot">Whether this is the real root.</param>
+    public static void SettleDirectory(string upper, string path, bool asRoot)
+    {
+        try
+        {
+            using var directory = Native.Open.File(upper, Native.Open.ReadOnly | Native.Open.Directory | Native.Open.NoFollow);
+            var done = DirectoryMarkRewriter.Run(directory, asRoot);
+            StatusChannel.Note($"Looked for marks of deletions in '{path}': {done.Whiteouts} whiteouts and {done.Opaque} opaque "
+                + "directories were rewritten.");
+        }
+        catch (IOException error)
+        {
+            StatusChannel.Note($"Marks of deletions in the overlay '{path}' were left as they are: {error.Message}");
+        }
+    }
+
     /// <summary>Rewrites what fuse-overlayfs left. The kernel, as root, leaves nothing that needs it, and nothing is
     /// looked through then: what was readable before for root's kernel is so now.</summary>
     /// <param name="byFuse">Whether fuse-overlayfs stacked the layers.</param>

@@ -53,7 +53,12 @@ internal sealed class Session(ContainerPlan plan)
         {
             var (target, fuse, written) = _mounted[i];
             if (plan.Stack.Upper is { } upper && target == SessionLayout.Layer(plan, upper))
+            {
                 RemoveScratch(SessionLayout.Work(plan, upper));
+                if (_isStackedByFuse && plan.Layers[upper].Driver == LayerDriver.Bind)
+                    MarkKeeper.SettleDirectory(SessionLayout.Upper(plan, upper), plan.Layers[upper].Path, !plan.Identity.InUserNamespace);
+            }
+
             if (written is not null)
                 TrySync(target);
             var isGone = UnmountPatiently(target);

@@ -1,5 +1,7 @@
+using Microsoft.Win32.SafeHandles;
 using OverlayTools.IO;
 using OverlayTools.Native;
+using OverlayTools.Overlays;
 
 namespace OverlayTools.Containers;
 
@@ -35,11 +37,32 @@ internal static class DirectoryOverlays
         {
             Kind = LayerKind.Directory,
             Path = path,
+            HasForeignMarks = hasUpper && User.EffectiveId() == 0 && HidesFromRoot(directory, path, readOnly, set),
             ReadOnly = readOnly,
             HasUpper = hasUpper,
             UpperOwner = status is { } known ? (known.UserId, known.GroupId) : null,
         };
     }
+
+    // What an ordinary user replaced says so in an attribute that the kernel shows only to such users. Root sets its own
+    // beside it where it writes, and has fuse-overlayfs read where it does not.
+    private static bool HidesFromRoot(SafeFileHandle directory, string path, bool readOnly, ImageSet set)
+    {
+        using var upper = OpenUpper(directory);
+        // Root's own kernel leaves nothing that it could not read.
+        if (upper is null || Statx.Of(upper, path).UserId == 0 || !DirectoryMarkRewriter.HidesFromRoot(upper, set.Token))
+            return false;
+        if (readOnly)
+            return HelperProgram.FuseOverlayfs.Find() is not null;
+        // Opened anew: the names of the other were read.
+        using var again = OpenUpper(directory);
+        if (again is not null)
+            _ = DirectoryMarkRewriter.Run(again, asRoot: true, set.Token);
+        return false;
+    }
+
+    private static SafeFileHandle? OpenUpper(SafeFileHandle directory) => Openat2.TryBeneath(
+        directory, "upper"u8, Native.Open.ReadOnly | Native.Open.Directory | Native.Open.NoFollow, out _);
 
     private static void Lock(OpenImage directory, bool exclusive, ImageSet set)
     {

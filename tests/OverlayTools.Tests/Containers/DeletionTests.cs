@@ -83,6 +83,29 @@ public class DeletionTests
         scene.AssertClean("o.img");
     }
 
+    [Theory]
+    [InlineData(Who.User, "c.sif")]
+    [InlineData(Who.FakeRoot, "c.sif")]
+    [InlineData(Who.User, "root")]
+    public void What_is_deleted_in_a_directory_is_deleted_for_everybody(Who writer, string image)
+    {
+        using var scene = new Scene(writer);
+        scene.MakeDirectoryImage();
+        Directory.CreateDirectory(scene["overlay"]);
+        scene.Own(scene["overlay"]);
+        scene.Lines(scene.Invoke("-Overlay overlay", Delete, image));
+        Assert.Equal([], Directory.EnumerateFiles(scene["overlay"], ".wh.*", SearchOption.AllDirectories));
+        Assert.Contains("user.overlay.opaque=\"y\"", Machine.Run("getfattr", "-d", "-m", "-", scene["overlay/upper/data/sub"]).Output);
+
+        Assert.Equal(s_deleted, scene.Lines(scene.Invoke("-Overlay overlay:ro", Show, image)));
+        var other = scene.As(writer == Who.User ? Who.FakeRoot : Who.User);
+        Assert.Equal(s_deleted, other.Lines(other.Invoke("-Overlay overlay:ro", Show, image)));
+        var root = scene.As(Who.Root);
+        Assert.Equal(s_deleted, root.Lines(root.Invoke("-Overlay overlay:ro", Show, image)));
+        Assert.Equal(s_deleted, root.Lines(root.Invoke("-Overlay overlay", Show, image)));
+        Assert.Equal(s_deleted, scene.Lines(scene.Invoke("-Overlay overlay", Show, image)));
+    }
+
     [Fact]
     public void Nothing_is_looked_through_when_no_fuse_program_wrote()
     {
