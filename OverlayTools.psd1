@@ -9,6 +9,7 @@
     PowerShellVersion = '7.4'
     CompatiblePSEditions = @('Core')
     FormatsToProcess = @(
+        'bin/Drawings.Format.ps1xml'
         'bin/Sif.Format.ps1xml'
         'bin/Overlays.Format.ps1xml'
     )
@@ -38,6 +39,8 @@
         'Restore-OverlayImage'
         'Set-OverlayImage'
         'Set-SifPrimaryPartition'
+        'Show-OverlayUsage'
+        'Show-SifLayout'
         'Test-OverlayImage'
         'Test-SifImage'
     )
