@@ -66,7 +66,7 @@ public static class ContainerPlanner
         if (request.WritableTmpfs)
             layers.Add(new LayerPlan { Driver = LayerDriver.Tmpfs, Path = "tmpfs", ReadOnly = false, Content = "upper" });
 
-        var plan = Stack(request, layers, identity, facts, stack.Overlays.Any(layer => layer.HasForeignMarks));
+        var plan = Stack(request, stack, layers, identity, facts);
         if (plan.Driver == StackDriver.Fuse && plan.FuseProgram is null)
             _ = Need(HelperProgram.FuseOverlayfs);
         if (missing.Count > 0)
@@ -117,7 +117,7 @@ public static class ContainerPlanner
     }
 
     private static StackPlan Stack(
-        ContainerRequest request, List<LayerPlan> layers, IdentityPlan identity, MachineFacts facts, bool hasForeignMarks)
+        ContainerRequest request, LayerStack stack, List<LayerPlan> layers, IdentityPlan identity, MachineFacts facts)
     {
         // A writable directory, or bare image, is the tree itself: there is nothing to stack.
         if (request.Writable && !layers[0].ReadOnly)
@@ -127,7 +127,7 @@ public static class ContainerPlanner
         var lowers = Enumerable.Range(0, layers.Count).Where(index => index != upper).ToList();
         return new StackPlan
         {
-            Driver = ChooseDriver(layers, identity, hasForeignMarks),
+            Driver = ChooseDriver(stack, layers, identity),
             Lowers = lowers,
             Upper = upper < 0 ? null : upper,
             KernelOptions = identity.InUserNamespace ? "userxattr" : string.Empty,
@@ -139,11 +139,14 @@ public static class ContainerPlanner
     // The kernel's overlayfs is faster and, with userxattr, marks replaced directories properly. But it does not take an
     // upper on fuse2fs, does not read the whiteouts that fuse-overlayfs leaves there (files named .wh.NAME), and keeps
     // files of unmapped owners unwritable, which is every file of an image to a user without subordinate ids.
-    private static StackDriver ChooseDriver(List<LayerPlan> layers, IdentityPlan identity, bool hasForeignMarks)
+    private static StackDriver ChooseDriver(LayerStack stack, List<LayerPlan> layers, IdentityPlan identity)
     {
-        if (hasForeignMarks)
+        if (stack.Overlays.Any(layer => layer.HasForeignMarks))
             return StackDriver.Fuse;
         if (!identity.InUserNamespace)
+            return StackDriver.Kernel;
+        // Only to read, and with nothing deleted, the kernel takes fuse2fs below it: one way through FUSE instead of two.
+        if (stack.Overlays.Count > 0 && layers.TrueForAll(layer => layer.ReadOnly) && stack.Overlays.All(layer => layer.HasNoWhiteouts))
             return StackDriver.Kernel;
         if (layers.Skip(1).Any(layer => layer.Driver == LayerDriver.Fuse2fs))
             return StackDriver.Fuse;

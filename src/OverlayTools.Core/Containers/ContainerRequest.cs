@@ -87,6 +87,10 @@ public sealed record LayerSource
     /// image what stands in it.</summary>
     public (uint UserId, uint GroupId)? UpperOwner { get; init; }
 
+    /// <summary>Whether it is an image that is known to have no deleted files, and no mark that the kernel of a user
+    /// namespace does not read.</summary>
+    public bool HasNoWhiteouts { get; init; }
+
     /// <summary>Whether it has marks of deletions that the kernel does not read, and that cannot be rewritten.</summary>
     public bool HasForeignMarks { get; init; }
 }

@@ -37,7 +37,9 @@ internal static class Ext3Layers
             set.Warnings.Add($"Apptainer refuses the overlay '{layer.Path}': it has the features {string.Join(", ", features)}.");
 
         layer = SettleMarks(layer, file, set);
-        return Describe(layer, file, set);
+        const MarkReaders plain = MarkReaders.User | MarkReaders.NoWhiteouts;
+        var isPlain = (MarkStamp.Read(ExtSuperblock.Read(Window(layer, file))) & plain) == plain;
+        return Describe(layer with { HasNoWhiteouts = isPlain }, file, set);
     }
 
     private static Window Window(LayerSource layer, OpenImage file) => new FileWindow(file.Handle, layer.Offset, layer.Length);
@@ -157,6 +159,8 @@ internal static class Ext3Layers
             var owner = new OverlayOwner(inode.UserId, inode.GroupId);
             if (!layer.ReadOnly && fileSystem.Find(Work) is null)
                 TryMake(layer, file, set, Work, owner);
+            if (!layer.ReadOnly)
+                RefuseFull(fileSystem, layer.Path);
             return layer with { HasUpper = true, UpperOwner = (inode.UserId, inode.GroupId) };
         }
 
@@ -176,6 +180,16 @@ internal static class Ext3Layers
         return isFlat ? layer : throw new EngineException(ErrorIds.OverlayMissingUpper,
             $"The overlay '{layer.Path}' has no directory 'upper'.",
             "An overlay image has 'upper' and 'work' at its root; New-OverlayImage makes one.", layer.Path);
+    }
+
+    // The stacking driver makes a directory in 'work' before anything else.
+    private static void RefuseFull(ExtFileSystem fileSystem, string path)
+    {
+        if (fileSystem.Superblock is not ({ FreeBlocksCount: 0 } or { FreeInodesCount: 0 }) || fileSystem.Find(Work + Work) is not null)
+            return;
+        throw new EngineException(ErrorIds.OverlayFull, $"The overlay '{path}' is full: there is no room even to begin with.",
+            $"Run: Resize-OverlayImage {Quote(path)} -GrowBy 100MB, remove something with Remove-OverlayItem, or open it read-only "
+            + "with ':ro'.", path);
     }
 
     // Here rather than in the mounted file system: its root belongs to root, of whom an ordinary user's namespace knows

@@ -49,6 +49,24 @@ public sealed class ContainerPlannerTests
         Assert.Equal(expected, plan.Stack.Driver);
     }
 
+    [Theory]
+    [InlineData(true, true, true, StackDriver.Kernel)]
+    [InlineData(true, true, false, StackDriver.Fuse)] // something is deleted in one of them, or nobody knows
+    [InlineData(true, false, true, StackDriver.Fuse)] // to be written
+    [InlineData(false, true, true, StackDriver.Kernel)]
+    public void Images_without_deletions_are_read_through_the_kernel(bool fakeRoot, bool readOnly, bool plain, StackDriver expected)
+    {
+        var first = Plans.Ext3("/1.img", readOnly: true, owner: (0, 0)) with { HasNoWhiteouts = true };
+        var second = Plans.Ext3("/2.img", readOnly, owner: (0, 0)) with { HasNoWhiteouts = plain };
+        var plan = Plans.Of(Plans.Facts(), Plans.Squashfs, [first, second], Plans.Request with { FakeRoot = fakeRoot });
+        Assert.Equal(expected, plan.Stack.Driver);
+    }
+
+    [Fact]
+    public void Marks_that_the_kernel_does_not_read_have_root_use_fuse() =>
+        Assert.Equal(StackDriver.Fuse, Plans.Of(Plans.Facts(0), Plans.Squashfs,
+            [Plans.Ext3("/o.img", readOnly: true) with { HasForeignMarks = true }]).Stack.Driver);
+
     [Fact]
     public void A_writable_directory_image_is_not_stacked()
     {

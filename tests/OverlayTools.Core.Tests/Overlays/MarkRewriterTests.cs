@@ -59,6 +59,22 @@ public sealed class MarkRewriterTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void An_image_in_which_nothing_is_deleted_is_known_as_such()
+    {
+        using var directory = new TemporaryDirectory();
+        var plain = Ext3Image.Made(directory, 8 * MiB, Overlay(("a", File("a")), ("d", Opaque("user.overlay.opaque"))));
+        var deleted = Ext3Image.Made(directory, 8 * MiB, Overlay(("a", Device())));
+        foreach (var image in new[] { plain, deleted })
+        {
+            image.Mounted("rw", _ => { });
+            Rewrite(image);
+        }
+
+        Assert.Equal(MarkReaders.All | MarkReaders.NoWhiteouts, Stamp(plain));
+        Assert.Equal(MarkReaders.All, Stamp(deleted));
+    }
+
+    [Fact]
     public void Whenever_it_is_cut_a_deletion_is_marked_in_one_form_or_the_other()
     {
         Machine.NeedTool("e2fsck");

@@ -18,8 +18,10 @@ internal static class ForeignMarks
     /// <summary>Finds the directories that have any.</summary>
     /// <param name="fileSystem">The image.</param>
     /// <param name="token">Stops the search.</param>
+    /// <param name="device">Told of each character device on the way.</param>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayCorrupt"/>.</exception>
-    public static IEnumerable<DirectoryMarks> Find(ExtFileSystem fileSystem, CancellationToken token)
+    public static IEnumerable<DirectoryMarks> Find(
+        ExtFileSystem fileSystem, CancellationToken token, Action? device = null)
     {
         if (fileSystem.Find("/upper") is not { } upper || fileSystem.ReadInode(upper).FileType != ExtFileType.Directory)
             yield break;
@@ -32,6 +34,8 @@ internal static class ForeignMarks
             var opaqueFiles = new List<ExtName>();
             foreach (var entry in fileSystem.ReadDirectory(directory))
             {
+                if (entry.Type is ExtFileType.CharacterDevice or ExtFileType.Unknown)
+                    device?.Invoke();
                 var type = entry.Type == ExtFileType.Unknown ? fileSystem.ReadInode(entry.Inode).FileType : entry.Type;
                 if (type == ExtFileType.Directory)
                 {

@@ -17,4 +17,8 @@ internal enum MarkReaders
 
     /// <summary>Everybody.</summary>
     All = Root | User,
+
+    /// <summary>There is no device 0:0 at all. fuse2fs does not say in a listing what is a device, so that the kernel,
+    /// stacked on it, would list what is deleted.</summary>
+    NoWhiteouts = 4,
 }

@@ -20,7 +20,8 @@ internal static class MarkRewriter
     /// <see cref="ErrorIds.OverlayFeatureUnsupported"/>, <see cref="ErrorIds.OverlayCorrupt"/>.</exception>
     public static MarkRewriting Run(Window window, IProgress<EngineProgress>? progress = null, CancellationToken token = default)
     {
-        var found = ForeignMarks.Find(ExtFileSystem.Open(window), token).ToList();
+        var hasDevices = false;
+        var found = ForeignMarks.Find(ExtFileSystem.Open(window), token, () => hasDevices = true).ToList();
         var done = default(MarkRewriting);
         if (found.Count > 0)
         {
@@ -36,7 +37,7 @@ internal static class MarkRewriter
         }
 
         if (done.Left == 0)
-            MarkStamp.Write(window, MarkReaders.All);
+            MarkStamp.Write(window, hasDevices || done.Whiteouts > 0 ? MarkReaders.All : MarkReaders.All | MarkReaders.NoWhiteouts);
         return done;
     }
 

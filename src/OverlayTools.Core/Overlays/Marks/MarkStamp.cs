@@ -35,7 +35,7 @@ internal static class MarkStamp
             && BinaryPrimitives.ReadUInt16LittleEndian(stamp[4..]) == Version
             && BinaryPrimitives.ReadUInt16LittleEndian(stamp[8..]) == count
             && BinaryPrimitives.ReadUInt32LittleEndian(stamp[12..]) == time
-            ? (MarkReaders)BinaryPrimitives.ReadUInt16LittleEndian(stamp[6..]) & MarkReaders.All
+            ? (MarkReaders)BinaryPrimitives.ReadUInt16LittleEndian(stamp[6..]) & (MarkReaders.All | MarkReaders.NoWhiteouts)
             : MarkReaders.None;
     }
 
