@@ -156,19 +156,19 @@ public class DeletionTests
     }
 
     [Fact]
-    public void Thousands_of_deletions_and_files_called_like_marks()
+    public void Many_deletions_and_files_called_like_marks()
     {
         using var scene = new Scene(Who.FakeRoot);
         scene.MakeDirectoryImage();
         Directory.CreateDirectory(scene["root/many"]);
-        for (var i = 0; i < 1500; i++)
+        for (var i = 0; i < 600; i++)
             File.WriteAllText(scene[$"root/many/f{i}"], "x");
         scene.Own(scene["root"]);
         scene.Lines(
             scene.NewOverlay("o.img"),
             scene.Invoke("-Overlay o.img", "rm /many/f1*; rm -r /data/sub; mkdir /data/sub; echo in >/data/sub/b", "root"));
         var root = scene.As(Who.Root);
-        Assert.Equal(["889", "in"], root.Lines(root.Invoke("-Overlay o.img:ro", "ls /many | wc -l; cat /data/sub/b", "root")));
+        Assert.Equal(["489", "in"], root.Lines(root.Invoke("-Overlay o.img:ro", "ls /many | wc -l; cat /data/sub/b", "root")));
         scene.AssertClean("o.img");
         AssertOnlyCommonMarks(scene, "o.img");
 
