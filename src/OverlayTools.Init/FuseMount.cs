@@ -83,6 +83,8 @@ internal sealed class FuseMount
 
             if (waited == PatienceMilliseconds)
                 StatusChannel.Warn($"Waiting for {Name} to write what it still has to the disk.");
+            else if (waited > 0 && waited % PatienceMilliseconds == 0)
+                StatusChannel.Note($"{Name} is still writing: {Written()} bytes so far.");
             Thread.Sleep(PollMilliseconds);
         }
     }
@@ -110,6 +112,20 @@ internal sealed class FuseMount
         // The kernel knows nothing of the root directory, not even its permissions, until somebody asks; overlayfs would
         // copy "nobody may enter" from it for good (Apptainer mounts twice for that reason).
         _ = File.GetUnixFileMode(Target);
+    }
+
+    // What it gave to the disk since its start (/proc/PID/io, write_bytes).
+    private string Written()
+    {
+        try
+        {
+            return File.ReadLines($"/proc/{ProcessId}/io").FirstOrDefault(line => line.StartsWith("write_bytes:", StringComparison.Ordinal))
+                ?["write_bytes: ".Length..] ?? "?";
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return "?"; // it has ended just now
+        }
     }
 
     private string ReadLog()

@@ -9,8 +9,12 @@ internal sealed class Session(ContainerPlan plan)
     private const int UnmountAttempts = 50;
     private const int UnmountPauseMilliseconds = 20;
 
-    private readonly List<(string Target, FuseMount? Fuse, bool Written)> _mounted = [];
     private readonly BindPoints _bindPoints = new(plan);
+
+    /// <summary>What is mounted, in that order; of a layer that takes changes, what keeps its marks readable.</summary>
+    private readonly List<(string Target, FuseMount? Fuse, MarkKeeper? Written)> _mounted = [];
+
+    private bool _isStackedByFuse;
 
     public IEnumerable<int> HelperProcessIds => _mounted.Where(m => m.Fuse is not null).Select(m => m.Fuse!.ProcessId);
 
@@ -20,7 +24,7 @@ internal sealed class Session(ContainerPlan plan)
     public void Assemble()
     {
         Mount.Do("tmpfs", plan.SessionDirectory, "tmpfs", Mount.Flags.NoSetUserId, "mode=0755");
-        _mounted.Add((plan.SessionDirectory, null, false));
+        _mounted.Add((plan.SessionDirectory, null, null));
         Directory.CreateDirectory(FinalTree);
         for (var i = 0; i < plan.Layers.Count; i++)
             MountLayer(i);
@@ -57,11 +61,19 @@ internal sealed class Session(ContainerPlan plan)
         {
             var (target, fuse, written) = _mounted[i];
             if (plan.Stack.Upper is { } upper && target == SessionLayout.Layer(plan, upper))
+            {
                 RemoveScratch(SessionLayout.Work(plan, upper));
-            if (written)
+                if (_isStackedByFuse && plan.Layers[upper].Driver == LayerDriver.Bind)
+                    MarkKeeper.SettleDirectory(SessionLayout.Upper(plan, upper), plan.Layers[upper].Path, !plan.Identity.InUserNamespace);
+            }
+
+            if (written is not null)
                 TrySync(target);
-            UnmountPatiently(target);
+            var isGone = UnmountPatiently(target);
             fuse?.WaitUntilEnded();
+            // What the kernel still has mounted somewhere is not to be touched.
+            if (isGone || fuse is not null)
+                written?.Settle(_isStackedByFuse);
         }
 
         _mounted.Clear();
@@ -78,7 +90,7 @@ internal sealed class Session(ContainerPlan plan)
     private void MountRootAlone()
     {
         Mount.Do(SessionLayout.Layer(plan, 0), FinalTree, null, Mount.Flags.Bind | Mount.Flags.Recursive);
-        _mounted.Add((FinalTree, null, false));
+        _mounted.Add((FinalTree, null, null));
     }
 
     private void StackLayers()
@@ -102,8 +114,9 @@ internal sealed class Session(ContainerPlan plan)
         var layer = plan.Layers[index];
         var target = SessionLayout.Layer(plan, index);
         Directory.CreateDirectory(target);
+        var keeper = MarkKeeper.For(layer);
         var fuse = LayerMounter.Mount(layer, target, $"{plan.SessionDirectory}/layer{index}.log");
-        _mounted.Add((target, fuse, !layer.ReadOnly && layer.Driver is LayerDriver.Fuse2fs or LayerDriver.LoopExt3));
+        _mounted.Add((target, fuse, keeper));
         if (index > 0 && (layer.Content.Length > 0 || !layer.ReadOnly))
             RefuseLinks(layer, target);
     }
@@ -125,7 +138,7 @@ internal sealed class Session(ContainerPlan plan)
     {
         var target = SessionLayout.DataImage(plan, index);
         Directory.CreateDirectory(target);
-        _mounted.Add((target, LayerMounter.Mount(plan.DataImages[index], target, $"{target}.log"), false));
+        _mounted.Add((target, LayerMounter.Mount(plan.DataImages[index], target, $"{target}.log"), null));
     }
 
     private void PrepareUpper()
@@ -155,7 +168,7 @@ internal sealed class Session(ContainerPlan plan)
             var errno = OverlayMounter.TryKernel(plan, FinalTree);
             if (errno == 0)
             {
-                _mounted.Add((FinalTree, null, false));
+                _mounted.Add((FinalTree, null, null));
                 return;
             }
 
@@ -169,20 +182,22 @@ internal sealed class Session(ContainerPlan plan)
 
         var fuse = FuseMount.Start(
             OverlayMounter.FuseCommand(plan, FinalTree), FinalTree, $"{plan.SessionDirectory}/overlay.log", -1, denyWriting: false);
-        _mounted.Add((FinalTree, fuse, false));
+        _mounted.Add((FinalTree, fuse, null));
+        _isStackedByFuse = true;
     }
 
-    private static void UnmountPatiently(string target)
+    private static bool UnmountPatiently(string target)
     {
         for (var attempt = 0; attempt < UnmountAttempts; attempt++)
         {
             var errno = Unmount.Try(target);
             if (errno is 0 or Errno.EINVAL)
-                return;
+                return true;
             Thread.Sleep(UnmountPauseMilliseconds);
         }
 
         _ = Unmount.Detach(target);
+        return false;
     }
 
     // The scratch directory of the stacking driver belongs to who ran it: left behind, it would keep another identity

@@ -26,7 +26,7 @@ public static class ContainerPlanner
 
         var identity = IdentityPlanner.Plan(request, facts);
         if (writable.Count > 0)
-            CheckOwner(writable[0], identity, request.FakeRoot);
+            OwnerDiagnosis.Require(writable[0], identity, request.FakeRoot);
 
         var missing = new List<HelperProgram>();
         string? Need(HelperProgram helper)
@@ -51,7 +51,7 @@ public static class ContainerPlanner
             layers.Add(new LayerPlan { Driver = LayerDriver.Tmpfs, Path = "tmpfs", ReadOnly = false, Content = "upper", SizeBytes = request.TmpfsSizeBytes });
 
         var images = stack.DataImages.Select(image => Layer(image, identity, string.Empty, Need)).ToList();
-        var plan = Stack(request, layers, identity, facts);
+        var plan = Stack(request, stack, layers, identity, facts);
         if (plan.Driver == StackDriver.Fuse && plan.FuseProgram is null)
             _ = Need(HelperProgram.FuseOverlayfs);
         if (missing.Count > 0)
@@ -126,7 +126,7 @@ public static class ContainerPlanner
     }
 
     private static StackPlan Stack(
-        ContainerRequest request, List<LayerPlan> layers, IdentityPlan identity, MachineFacts facts)
+        ContainerRequest request, LayerStack stack, List<LayerPlan> layers, IdentityPlan identity, MachineFacts facts)
     {
         // A writable directory, or bare image, is the tree itself: there is nothing to stack.
         if (request.Writable && !layers[0].ReadOnly)
@@ -136,7 +136,7 @@ public static class ContainerPlanner
         var lowers = Enumerable.Range(0, layers.Count).Where(index => index != upper).ToList();
         return new StackPlan
         {
-            Driver = ChooseDriver(layers, identity),
+            Driver = ChooseDriver(stack, layers, identity),
             Lowers = lowers,
             Upper = upper < 0 ? null : upper,
             KernelOptions = identity.InUserNamespace ? "userxattr" : string.Empty,
@@ -148,9 +148,14 @@ public static class ContainerPlanner
     // The kernel's overlayfs is faster and, with userxattr, marks replaced directories properly. But it does not take an
     // upper on fuse2fs, does not read the whiteouts that fuse-overlayfs leaves there (files named .wh.NAME), and keeps
     // files of unmapped owners unwritable, which is every file of an image to a user without subordinate ids.
-    private static StackDriver ChooseDriver(List<LayerPlan> layers, IdentityPlan identity)
+    private static StackDriver ChooseDriver(LayerStack stack, List<LayerPlan> layers, IdentityPlan identity)
     {
+        if (stack.Overlays.Any(layer => layer.HasForeignMarks))
+            return StackDriver.Fuse;
         if (!identity.InUserNamespace)
+            return StackDriver.Kernel;
+        // Only to read, and with nothing deleted, the kernel takes fuse2fs below it: one way through FUSE instead of two.
+        if (stack.Overlays.Count > 0 && layers.TrueForAll(layer => layer.ReadOnly) && stack.Overlays.All(layer => layer.HasNoWhiteouts))
             return StackDriver.Kernel;
         if (layers.Skip(1).Any(layer => layer.Driver == LayerDriver.Fuse2fs))
             return StackDriver.Fuse;
@@ -166,32 +171,4 @@ public static class ContainerPlanner
         IdentityKind.RootMapped => "squash_to_root",
         _ => string.Empty,
     };
-
-    // The kernel refuses every write below a directory whose owner or group has no name in the user namespace.
-    private static void CheckOwner(LayerSource layer, IdentityPlan identity, bool fakeRoot)
-    {
-        if (!identity.InUserNamespace || layer.UpperOwner is not { } owner || layer.Kind != LayerKind.Ext3)
-            return;
-        // The ids in an image are the container's own: fuse2fs runs inside the user namespace.
-        if (IsMapped(identity.UserMap, owner.UserId) && IsMapped(identity.GroupMap, owner.GroupId)
-            && (identity.UserId == 0 || identity.UserId == owner.UserId))
-        {
-            return;
-        }
-
-        var action = (owner.UserId, fakeRoot) switch
-        {
-            (0, false) => "Run with -FakeRoot, or open it read-only with ':ro'.",
-            (_, true) when owner.UserId == identity.UserMap[0].Outside =>
-                "Run without -FakeRoot, or open it read-only with ':ro'.",
-            _ => "Open it read-only with ':ro', or make an overlay of your own with New-OverlayImage.",
-        };
-        throw new EngineException(ErrorIds.OverlayOwnerMismatch,
-            $"The overlay '{layer.Path}' belongs to user {owner.UserId}, group {owner.GroupId}, "
-            + $"and cannot be written as {(fakeRoot ? "root in a user namespace" : $"user {identity.UserId}")}.",
-            action, layer.Path);
-    }
-
-    private static bool IsMapped(IReadOnlyList<IdMapping> map, uint id) =>
-        map.Any(run => id >= run.Inside && id - run.Inside < run.Count);
 }

@@ -21,6 +21,12 @@ public sealed record ContainerRequest
     /// <summary>Let the container change anything, and forget it at the end.</summary>
     public bool WritableTmpfs { get; init; }
 
+    /// <summary>Run on a copy of the writable overlay, and forget it at the end.</summary>
+    public bool Ephemeral { get; init; }
+
+    /// <summary>How long to wait for an image that somebody else uses; zero for not at all.</summary>
+    public TimeSpan WaitForLock { get; init; }
+
     /// <summary>Be root in the container.</summary>
     public bool FakeRoot { get; init; }
 
@@ -121,8 +127,16 @@ public sealed record LayerSource
     /// <summary>Whether an <c>upper</c> directory inside holds the layer's files.</summary>
     public bool HasUpper { get; init; }
 
-    /// <summary>Owner of <c>upper</c>, where it is known before mounting.</summary>
+    /// <summary>Owner of <c>upper</c>, where it is known before mounting: of a directory the owner on the host, of an
+    /// image what stands in it.</summary>
     public (uint UserId, uint GroupId)? UpperOwner { get; init; }
+
+    /// <summary>Whether it is an image that is known to have no deleted files, and no mark that the kernel of a user
+    /// namespace does not read.</summary>
+    public bool HasNoWhiteouts { get; init; }
+
+    /// <summary>Whether it has marks of deletions that the kernel does not read, and that cannot be rewritten.</summary>
+    public bool HasForeignMarks { get; init; }
 }
 
 /// <summary>The opened image and overlays, bottom to top.</summary>

@@ -1,3 +1,5 @@
+using OverlayTools.Overlays;
+
 namespace OverlayTools.Containers;
 
 /// <summary>Runs containers: a request goes in, a process comes out.</summary>
@@ -9,9 +11,9 @@ public static class ContainerRunner
     public static ContainerPlan Plan(ContainerRequest request)
     {
         ContainerPlanner.CheckOptions(request);
-        using var images = new ImageSet();
+        using var images = new ImageSet { OnlyLooks = true };
         var stack = ImageOpener.Open(request, images) with { DataImages = BindImageOpener.Open(request, images) };
-        var plan = ContainerPlanner.Plan(request, stack, Machine.ReadFacts(), SessionDirectory.Choose());
+        var plan = ContainerPlanner.Plan(ForDirectories(request, stack), stack, Machine.ReadFacts(), SessionDirectory.Choose());
         return plan with { Warnings = [.. images.Warnings, .. plan.Warnings] };
     }
 
@@ -19,12 +21,18 @@ public static class ContainerRunner
     /// <param name="request">What to run.</param>
     /// <param name="redirectInput">Whether the caller feeds the command's standard input.</param>
     /// <param name="warnings">Takes what the user should know before the container starts.</param>
+    /// <param name="progress">Told of what takes long before the container starts: waiting for an image, a replay, a
+    /// copy.</param>
+    /// <param name="token">Ends that.</param>
     /// <exception cref="EngineException">When it cannot be run; nothing has been changed then.</exception>
-    public static ContainerProcess Start(ContainerRequest request, bool redirectInput, ICollection<string> warnings)
+    public static ContainerProcess Start(
+        ContainerRequest request, bool redirectInput, ICollection<string> warnings,
+        IProgress<EngineProgress>? progress = null, CancellationToken token = default)
     {
         ContainerPlanner.CheckOptions(request);
-        using var images = new ImageSet();
-        var stack = ImageOpener.Open(request, images) with { DataImages = BindImageOpener.Open(request, images) };
+        var (images, stack) = LockWait.Run(request.WaitForLock, namesHolders => Open(request, namesHolders, progress, token), progress, token);
+        using var opened = images;
+        request = ForDirectories(request, stack);
         BaseMemory.Check(stack, images);
         foreach (var warning in images.Warnings)
             warnings.Add(warning);
@@ -35,16 +43,43 @@ public static class ContainerRunner
         foreach (var warning in plan.Warnings)
             warnings.Add(warning);
         BaseMemory.Record(stack, images);
-        SessionDirectory.Create(session);
+        images.Add(SessionDirectory.Create(session), session);
         var marks = WriterMarks.For(stack, images);
         try
         {
-            return ContainerProcess.Start(plan, images.Files, redirectInput, marks);
+            var process = ContainerProcess.Start(plan, images.Files, redirectInput, marks);
+            _ = Task.Run(() => Leftovers.Sweep(Path.GetDirectoryName(session)!), CancellationToken.None);
+            return process;
         }
         catch
         {
             marks.Dispose();
             Directory.Delete(session);
+            throw;
+        }
+    }
+
+    // A copy of a directory would have to be cleared away; in memory, what changes is gone by itself.
+    private static ContainerRequest ForDirectories(ContainerRequest request, LayerStack stack) =>
+        request.Ephemeral && stack.Overlays.All(layer => layer.ReadOnly) ? request with { WritableTmpfs = true } : request;
+
+    private static (ImageSet Images, LayerStack Stack) Open(
+        ContainerRequest request, bool namesHolders, IProgress<EngineProgress>? progress, CancellationToken token)
+    {
+        var images = new ImageSet
+        {
+            NamesHolders = namesHolders,
+            Owner = request.FakeRoot ? OverlayOwner.Root : OverlayOwner.Caller,
+            Progress = progress,
+            Token = token,
+        };
+        try
+        {
+            return (images, ImageOpener.Open(request, images) with { DataImages = BindImageOpener.Open(request, images) });
+        }
+        catch
+        {
+            images.Dispose();
             throw;
         }
     }

@@ -35,6 +35,11 @@ internal static partial class OptionRules
             throw Conflict("-Writable and -Overlay", "Use the overlay inside the image, or another one, not both.");
 
         var writable = request.Overlays.Where(overlay => !overlay.ReadOnly).ToList();
+        if (request.Ephemeral && request.WritableTmpfs)
+            throw Conflict("-Ephemeral and -WritableTmpfs", "Either forgets all changes; the first on a copy of the overlay.");
+        if (request.Ephemeral && writable.Count == 0 && !request.Writable)
+            throw new EngineException(ErrorIds.OptionConflict, "-Ephemeral runs on a copy of a writable overlay, and there is none.",
+                "Give one with -Overlay, without ':ro', or the one in the image with -Writable.");
         if (writable.Count > 1)
             throw new EngineException(ErrorIds.TooManyWritableOverlays,
                 $"Only one overlay can be writable; '{writable[0].Path}' and '{writable[1].Path}' both are.",

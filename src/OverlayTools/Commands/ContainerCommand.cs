@@ -134,6 +134,14 @@ public abstract class ContainerCommand : OverlayToolsCommand
     [Alias("no-privs")]
     public SwitchParameter NoPrivileges { get; set; }
 
+    /// <summary>Run on a copy of the writable overlay, and forget it at the end.</summary>
+    [Parameter]
+    public SwitchParameter Ephemeral { get; set; }
+
+    /// <summary>How long to wait for an image that somebody else uses.</summary>
+    [Parameter]
+    public TimeSpan WaitForLock { get; set; }
+
     /// <summary>Emit what would be done, and do nothing.</summary>
     [Parameter]
     public SwitchParameter PlanOnly { get; set; }
@@ -222,6 +230,8 @@ public abstract class ContainerCommand : OverlayToolsCommand
             IpcNamespace = IpcNamespace || containAll,
             NetworkNone = NetworkNone,
             NoPrivileges = NoPrivileges,
+            Ephemeral = Ephemeral,
+            WaitForLock = WaitForLock,
             CurrentDirectory = SessionState.Path.CurrentFileSystemLocation.ProviderPath,
         };
     }

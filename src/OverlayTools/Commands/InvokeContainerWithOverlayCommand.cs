@@ -114,7 +114,7 @@ public sealed class InvokeContainerWithOverlayCommand : ContainerCommand
     private void Start(ContainerRequest request)
     {
         var warnings = new List<string>();
-        var container = ContainerRunner.Start(request, MyInvocation.ExpectingInput, warnings);
+        var container = ContainerRunner.Start(request, MyInvocation.ExpectingInput, warnings, Progress, Stopped);
         _container = container;
         warnings.ForEach(WriteWarning);
         if (container.Input is { } input)

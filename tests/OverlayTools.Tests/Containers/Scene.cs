@@ -27,11 +27,12 @@ internal sealed class Scene : IDisposable
 {
     private static readonly Lazy<string> s_host = new(FindHost);
 
-    private readonly TemporaryDirectory _folder = new TemporaryDirectory().OpenToAll();
+    private readonly TemporaryDirectory _folder;
     private readonly Who _who;
 
     public Scene(Who who)
     {
+        _folder = new TemporaryDirectory().OpenToAll();
         _who = who;
         if (who == Who.Root)
             Machine.NeedRoot();
@@ -45,6 +46,8 @@ internal sealed class Scene : IDisposable
         Own(this["c.sif"]);
     }
 
+    private Scene(Scene other, Who who) => (_folder, _who) = (other._folder, who);
+
     public string Folder => _folder.Path;
 
     public string this[string name] => _folder[name];
@@ -53,6 +56,9 @@ internal sealed class Scene : IDisposable
     public string Identity => _who == Who.FakeRoot ? "-FakeRoot" : string.Empty;
 
     private string Temporary => this["tmp"];
+
+    /// <summary>The same folder in the hands of somebody else.</summary>
+    public Scene As(Who who) => new(this, who);
 
     /// <summary>Gives something that the test made to the user who runs the containers.</summary>
     public void Own(string path)
