@@ -16,6 +16,7 @@
         'Add-SifObject'
         'Add-SifPartition'
         'Add-SifSignature'
+        'Convert-OverlayImage'
         'Copy-OverlayImage'
         'Copy-OverlayItem'
         'Export-SifObject'

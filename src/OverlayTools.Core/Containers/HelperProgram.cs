@@ -32,6 +32,13 @@ public sealed record HelperProgram(IReadOnlyList<string> Names, string Package, 
     /// <summary>Packs squashfs.</summary>
     public static readonly HelperProgram MakeSquashfs = new(["mksquashfs"], "squashfs-tools", "pack squashfs");
 
+    /// <summary>Packs squashfs from a tar archive; the one or the other.</summary>
+    public static readonly HelperProgram SquashfsFromTar =
+        new(["sqfstar", "tar2sqfs"], "squashfs-tools", "pack an overlay as squashfs");
+
+    /// <summary>Lists squashfs.</summary>
+    public static readonly HelperProgram Unsquashfs = new(["unsquashfs"], "squashfs-tools", "look into squashfs");
+
     private static readonly string[] s_systemDirectories =
         ["/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"];
 

@@ -56,7 +56,8 @@ internal static class OverlayMarks
         return content.Find(directory, s_opaqueFile) is null ? forms : forms | OverlayMarkForms.NamedFile;
     }
 
-    private static ExtName? HiddenByName(ExtName name) =>
+    /// <summary>The name that a mark in the form of a file hides; null for any other name.</summary>
+    internal static ExtName? HiddenByName(ExtName name) =>
         name.Bytes.StartsWith(".wh."u8) && name.Bytes[4..] is var rest and not ([] or [(byte)'.'] or [(byte)'.', (byte)'.'])
             ? new ExtName(rest)
             : default(ExtName?);

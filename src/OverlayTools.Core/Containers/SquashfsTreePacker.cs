@@ -1,0 +1,141 @@
+using System.Diagnostics;
+using System.Globalization;
+using Microsoft.Win32.SafeHandles;
+using OverlayTools.Ext;
+using OverlayTools.IO;
+using OverlayTools.Native;
+using OverlayTools.Tar;
+
+namespace OverlayTools.Containers;
+
+/// <summary>Packs a tree as squashfs, whoever owns its files and whatever marks it has: it goes as a tar archive into
+/// sqfstar or tar2sqfs, which need no rights for what they only write down.</summary>
+internal sealed class SquashfsTreePacker
+{
+    private const string WrappedRoot = "r";
+    private const string Activity = "Packing squashfs";
+
+    private readonly string _program;
+    private readonly SquashfsPacking _packing;
+    private readonly IProgress<EngineProgress>? _progress;
+    private readonly CancellationToken _token;
+
+    private SquashfsTreePacker(
+        string program, SquashfsPacking packing, IProgress<EngineProgress>? progress, CancellationToken token) =>
+        (_program, _packing, _progress, _token) = (program, packing, progress, token);
+
+    private bool IsSqfstar => Path.GetFileName(_program) == "sqfstar";
+
+    /// <summary>Finds the program.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.RuntimeNotFound"/>, naming the package;
+    /// <see cref="ErrorIds.OptionConflict"/> for a level that the compressor does not have.</exception>
+    public static SquashfsTreePacker Create(
+        SquashfsPacking packing, IProgress<EngineProgress>? progress, CancellationToken token)
+    {
+        packing.Check();
+        var program = HelperProgram.SquashfsFromTar.Find()
+            ?? throw HelperProgram.NotFound([HelperProgram.SquashfsFromTar]);
+        return new SquashfsTreePacker(program, packing, progress, token);
+    }
+
+    /// <summary>Packs a tree.</summary>
+    /// <param name="root">The tree; its root is that of the squashfs.</param>
+    /// <param name="file">An existing, empty file.</param>
+    /// <param name="path">Its path.</param>
+    /// <param name="source">What is packed, for errors.</param>
+    /// <returns>What could not be kept, and what else the program complained about.</returns>
+    /// <exception cref="EngineException"><see cref="ErrorIds.HelperFailed"/>.</exception>
+    /// <exception cref="OperationCanceledException">The program has ended.</exception>
+    public IReadOnlyList<string> Pack(ExtNode root, SafeFileHandle file, string path, string source)
+    {
+        var survey = SquashfsSurvey.Of(root, _token);
+        var losses = survey.Losses.ToList();
+        if (!IsSqfstar)
+        {
+            losses.AddRange(Run(Tar2SqfsArguments(path), survey.Root, ".", survey.ContentBytes, path, source));
+            return losses;
+        }
+
+        if (SquashfsRoot.CanLift(root))
+        {
+            var complaints = Run(SqfstarArguments(path, root), survey.Root, WrappedRoot, survey.ContentBytes, path, source);
+            if (Lift(survey.Root, file, path))
+                return [.. losses, .. complaints];
+            Ftruncate.File(file, 0, path);
+        }
+
+        losses.Add("sqfstar does not keep owner, time and attributes of the overlay's root directory; tar2sqfs (package "
+            + "squashfs-tools-ng) does.");
+        losses.AddRange(Run(SqfstarArguments(path, root), survey.Root, null, survey.ContentBytes, path, source));
+        return losses;
+    }
+
+    private IReadOnlyList<string> Run(
+        IEnumerable<string> arguments, ExtNode root, string? rootName, long total, string path, string source)
+    {
+        var done = 0L;
+        var process = new PackingProcess(_program, path, Activity, source, _progress, _token);
+        return process.Run(arguments, input => new TarTreeWriter(input, _token, rootName, bytes =>
+        {
+            done += bytes;
+            _progress?.Report(new EngineProgress(Activity, Math.Min(done, total), total));
+        }).Write(root));
+    }
+
+    private List<string> SqfstarArguments(string path, ExtNode root)
+    {
+        List<string> arguments =
+        [
+            "-quiet", "-no-progress", "-force", "-root-mode", Convert.ToString(root.Permissions, 8), "-comp", Compressor,
+        ];
+        if (_packing.Level is { } level)
+            arguments.AddRange(["-Xcompression-level", level.ToString(CultureInfo.InvariantCulture)]);
+        arguments.Add(path);
+        return arguments;
+    }
+
+    private List<string> Tar2SqfsArguments(string path)
+    {
+        List<string> arguments = ["--quiet", "--force", "--no-skip", "--compressor", Compressor];
+        if (_packing.Level is { } level)
+            arguments.AddRange(["--comp-extra", string.Create(CultureInfo.InvariantCulture, $"level={level}")]);
+        arguments.Add(path);
+        return arguments;
+    }
+
+    private string Compressor => _packing.Compression switch
+    {
+        SealCompression.Gzip => "gzip",
+        SealCompression.Lz4 => "lz4",
+        SealCompression.Xz => "xz",
+        _ => "zstd",
+    };
+
+    // What another version of the program does is not known: what came out is looked at by unsquashfs, of the same
+    // package, before anybody relies on it.
+    private static bool Lift(ExtNode root, SafeFileHandle file, string path)
+    {
+        var unsquashfs = HelperProgram.Unsquashfs.Find();
+        if (unsquashfs is null || SquashfsRoot.Lift(new FileWindow(file), root.Attributes.Count > 0) is null)
+            return false;
+        var start = new ProcessStartInfo(unsquashfs) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var argument in (string[])["-max-depth", "1", "-llnumeric", path])
+            start.ArgumentList.Add(argument);
+        start.Environment["TZ"] = "UTC";
+        start.Environment["LC_ALL"] = "C";
+        using var process = Process.Start(start);
+        if (process is null)
+            return false;
+        var error = process.StandardError.ReadToEndAsync();
+        var lines = process.StandardOutput.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        process.WaitForExit();
+        _ = error.Result;
+        var named = lines.FirstOrDefault(line => line.EndsWith("squashfs-root", StringComparison.Ordinal));
+        var time = DateTimeOffset.FromUnixTimeSeconds(
+            Math.Clamp(root.Modified?.Seconds ?? 0, 0, TarTreeWriter.LatestTime)).UtcDateTime;
+        return process.ExitCode == 0 && named is not null
+            && named.Contains(string.Create(CultureInfo.InvariantCulture, $" {root.UserId}/{root.GroupId} "), StringComparison.Ordinal)
+            && named.Contains(time.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture), StringComparison.Ordinal)
+            && !lines.Any(line => line.EndsWith($"squashfs-root/{WrappedRoot}", StringComparison.Ordinal) && root.Find(WrappedRoot) is null);
+    }
+}
