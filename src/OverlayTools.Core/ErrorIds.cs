@@ -81,6 +81,12 @@ public static class ErrorIds
     /// <summary>More changes at once than the image's journal holds.</summary>
     public const string OverlayChangeTooLarge = nameof(OverlayChangeTooLarge);
 
+    /// <summary>The squashfs file system contradicts itself.</summary>
+    public const string SquashfsCorrupt = nameof(SquashfsCorrupt);
+
+    /// <summary>The squashfs file system is of a version, or compressed in a way, that is not read.</summary>
+    public const string SquashfsUnsupported = nameof(SquashfsUnsupported);
+
     /// <summary>The file is not a SIF image.</summary>
     public const string SifBadMagic = nameof(SifBadMagic);
 

@@ -35,6 +35,8 @@ internal static class ErrorMapping
         [ErrorIds.OverlayItemNotFound] = ErrorCategory.ObjectNotFound,
         [ErrorIds.OverlayAttributeNotFound] = ErrorCategory.ObjectNotFound,
         [ErrorIds.OverlayChangeTooLarge] = ErrorCategory.LimitsExceeded,
+        [ErrorIds.SquashfsCorrupt] = ErrorCategory.InvalidData,
+        [ErrorIds.SquashfsUnsupported] = ErrorCategory.InvalidData,
         [ErrorIds.SifBadMagic] = ErrorCategory.InvalidData,
         [ErrorIds.SifCorrupt] = ErrorCategory.InvalidData,
         [ErrorIds.SifVersionUnsupported] = ErrorCategory.InvalidData,

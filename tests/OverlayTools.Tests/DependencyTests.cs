@@ -55,8 +55,10 @@ public sealed class DependencyTests
         var found = Directory.EnumerateFiles(Machine.ModuleBin, "*.dll", SearchOption.AllDirectories)
             .Select(path => Path.GetRelativePath(Machine.ModuleBin, path)).Order(StringComparer.Ordinal);
 
-        Assert.Equal(["OverlayTools.Core.dll", "OverlayTools.dll", $"deps/{Library}.dll",
-            "deps/OverlayTools.Signatures.dll"], found);
+        Assert.Equal(["OverlayTools.Core.dll", "OverlayTools.dll", $"deps/{Library}.dll", "deps/K4os.Compression.LZ4.dll",
+            "deps/OverlayTools.Compression.dll", "deps/OverlayTools.Signatures.dll", "deps/SharpCompress.dll",
+            "deps/ZstdSharp.dll"], found);
+        Assert.True(File.Exists(Path.Combine(Machine.ModuleBin, "deps", "Compression.LICENSE.md")));
         Assert.True(File.Exists(Path.Combine(Machine.ModuleBin, "deps", "BouncyCastle.LICENSE.md")));
     }
 
