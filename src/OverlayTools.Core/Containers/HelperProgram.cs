@@ -36,9 +36,6 @@ public sealed record HelperProgram(IReadOnlyList<string> Names, string Package, 
     public static readonly HelperProgram SquashfsFromTar =
         new(["sqfstar", "tar2sqfs"], "squashfs-tools", "pack an overlay as squashfs");
 
-    /// <summary>Lists squashfs.</summary>
-    public static readonly HelperProgram Unsquashfs = new(["unsquashfs"], "squashfs-tools", "look into squashfs");
-
     private static readonly string[] s_systemDirectories =
         ["/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"];
 

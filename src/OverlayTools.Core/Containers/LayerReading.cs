@@ -83,10 +83,10 @@ internal sealed class LayerReading : IDisposable
                 throw new EngineException(ErrorIds.OverlayInUse, $"'{path}' is being replaced by somebody else.",
                     "Wait until that has ended.", path);
             var window = location.Open(file);
-            var (root, content) = kind == SifFileSystem.Squashfs
-                ? ReadSquashfs(window, path, location.Id, token)
-                : (ReadExt3(window, path, role, token), null);
-            return new LayerReading(root, path, file, content)
+            var root = kind == SifFileSystem.Squashfs
+                ? ReadSquashfs(new SquashfsContent(null, window, path, location.Id), token)
+                : ReadExt3(window, path, role, token);
+            return new LayerReading(root, path, file, null)
             {
                 Id = location.Id,
                 FileSystem = kind,
@@ -133,6 +133,8 @@ internal sealed class LayerReading : IDisposable
         }
     }
 
+    private static ExtNode ReadSquashfs(SquashfsContent content, CancellationToken token) => content.Read(content.Root, token);
+
     private static ExtNode ReadExt3(Window window, string path, LayerRole role, CancellationToken token)
     {
         var fileSystem = ExtFileSystem.OpenForReading(window);
@@ -165,7 +167,4 @@ internal sealed class LayerReading : IDisposable
 
         return without;
     }
-
-    private static (ExtNode Root, IDisposable? Content) ReadSquashfs(Window window, string path, uint? id, CancellationToken token) =>
-        throw new NotSupportedException();
 }

@@ -1,9 +1,7 @@
-using System.Diagnostics;
 using System.Globalization;
 using Microsoft.Win32.SafeHandles;
 using OverlayTools.Ext;
 using OverlayTools.IO;
-using OverlayTools.Native;
 using OverlayTools.Tar;
 
 namespace OverlayTools.Containers;
@@ -12,7 +10,6 @@ namespace OverlayTools.Containers;
 /// sqfstar or tar2sqfs, which need no rights for what they only write down.</summary>
 internal sealed class SquashfsTreePacker
 {
-    private const string WrappedRoot = "r";
     private const string Activity = "Packing squashfs";
 
     private readonly string _program;
@@ -56,17 +53,8 @@ internal sealed class SquashfsTreePacker
             return losses;
         }
 
-        if (SquashfsRoot.CanLift(root))
-        {
-            var complaints = Run(SqfstarArguments(path, root), survey.Root, WrappedRoot, survey.ContentBytes, path, source);
-            if (Lift(survey.Root, file, path))
-                return [.. losses, .. complaints];
-            Ftruncate.File(file, 0, path);
-        }
-
-        losses.Add("sqfstar does not keep owner, time and attributes of the overlay's root directory; tar2sqfs (package "
-            + "squashfs-tools-ng) does.");
-        losses.AddRange(Run(SqfstarArguments(path, root), survey.Root, null, survey.ContentBytes, path, source));
+        losses.AddRange(Run(SqfstarArguments(path), survey.Root, SquashfsRoot.Name, survey.ContentBytes, path, source));
+        SquashfsRoot.Lift(new FileWindow(file));
         return losses;
     }
 
@@ -82,12 +70,9 @@ internal sealed class SquashfsTreePacker
         }).Write(root));
     }
 
-    private List<string> SqfstarArguments(string path, ExtNode root)
+    private List<string> SqfstarArguments(string path)
     {
-        List<string> arguments =
-        [
-            "-quiet", "-no-progress", "-force", "-root-mode", Convert.ToString(root.Permissions, 8), "-comp", Compressor,
-        ];
+        List<string> arguments = ["-quiet", "-no-progress", "-force", "-comp", Compressor];
         if (_packing.Level is { } level)
             arguments.AddRange(["-Xcompression-level", level.ToString(CultureInfo.InvariantCulture)]);
         arguments.Add(path);
@@ -110,32 +95,4 @@ internal sealed class SquashfsTreePacker
         SealCompression.Xz => "xz",
         _ => "zstd",
     };
-
-    // What another version of the program does is not known: what came out is looked at by unsquashfs, of the same
-    // package, before anybody relies on it.
-    private static bool Lift(ExtNode root, SafeFileHandle file, string path)
-    {
-        var unsquashfs = HelperProgram.Unsquashfs.Find();
-        if (unsquashfs is null || SquashfsRoot.Lift(new FileWindow(file), root.Attributes.Count > 0) is null)
-            return false;
-        var start = new ProcessStartInfo(unsquashfs) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var argument in (string[])["-max-depth", "1", "-llnumeric", path])
-            start.ArgumentList.Add(argument);
-        start.Environment["TZ"] = "UTC";
-        start.Environment["LC_ALL"] = "C";
-        using var process = Process.Start(start);
-        if (process is null)
-            return false;
-        var error = process.StandardError.ReadToEndAsync();
-        var lines = process.StandardOutput.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries);
-        process.WaitForExit();
-        _ = error.Result;
-        var named = lines.FirstOrDefault(line => line.EndsWith("squashfs-root", StringComparison.Ordinal));
-        var time = DateTimeOffset.FromUnixTimeSeconds(
-            Math.Clamp(root.Modified?.Seconds ?? 0, 0, TarTreeWriter.LatestTime)).UtcDateTime;
-        return process.ExitCode == 0 && named is not null
-            && named.Contains(string.Create(CultureInfo.InvariantCulture, $" {root.UserId}/{root.GroupId} "), StringComparison.Ordinal)
-            && named.Contains(time.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture), StringComparison.Ordinal)
-            && !lines.Any(line => line.EndsWith($"squashfs-root/{WrappedRoot}", StringComparison.Ordinal) && root.Find(WrappedRoot) is null);
-    }
 }
