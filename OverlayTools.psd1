@@ -27,6 +27,7 @@
         'Get-SifSignature'
         'Invoke-ContainerWithOverlay'
         'Measure-OverlaySource'
+        'Merge-OverlayImage'
         'New-OverlayImage'
         'New-SifImage'
         'Optimize-SifImage'

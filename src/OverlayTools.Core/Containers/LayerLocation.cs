@@ -27,6 +27,19 @@ internal static class LayerLocation
         }
     }
 
+    /// <summary>The layers that an argument means: of a SIF image without an id, all of its overlays, bottom to
+    /// top.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayNotExt3"/> when it has none.</exception>
+    public static IReadOnlyList<OverlayLayer> Overlays(OverlayLayer named)
+    {
+        if (named.Id is not null || Directory.Exists(named.Path) || !OverlayCreator.IsSif(named.Path))
+            return [named];
+        using var sif = SifImage.Open(named.Path);
+        var found = sif.Overlays.Select(overlay => named with { Id = overlay.Id }).ToList();
+        return found.Count > 0 ? found : throw new EngineException(ErrorIds.OverlayNotExt3, $"'{named.Path}' has no overlay partition.",
+            "Get-SifDescriptor lists what there is.", named.Path);
+    }
+
     /// <summary>The error for an id where there are no objects.</summary>
     public static EngineException NoObjects(string path) =>
         new(ErrorIds.OptionConflict, $"'{path}' is no SIF image, so that it has no objects with ids.", "Leave -Id out.", path);

@@ -80,9 +80,15 @@ public static class OverlayConverter
         if (format == SifFileSystem.Squashfs && conversion.SizeBytes is not null)
             throw new EngineException(ErrorIds.OptionConflict, "A squashfs is as large as what is in it.",
                 "Leave -SizeBytes out.", conversion.Path);
-        if (conversion.SizeBytes is { } size && size < OverlayCreation.LeastSizeBytes && (size < 1 || !conversion.Force))
-            throw new EngineException(ErrorIds.OverlaySizeTooSmall, $"An overlay of {ByteSize.Format(size)} is too small.",
-                $"Give a size of at least {ByteSize.Format(OverlayCreation.LeastSizeBytes)}{(size < 1 ? "" : ", or -Force")}.",
-                conversion.Path);
+        CheckSize(conversion.SizeBytes, conversion.Force, conversion.Path);
+    }
+
+    /// <summary>Refuses an ext3 overlay that is too small.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlaySizeTooSmall"/>.</exception>
+    internal static void CheckSize(long? size, bool force, string path)
+    {
+        if (size is { } bytes && bytes < OverlayCreation.LeastSizeBytes && (bytes < 1 || !force))
+            throw new EngineException(ErrorIds.OverlaySizeTooSmall, $"An overlay of {ByteSize.Format(bytes)} is too small.",
+                $"Give a size of at least {ByteSize.Format(OverlayCreation.LeastSizeBytes)}{(bytes < 1 ? "" : ", or -Force")}.", path);
     }
 }

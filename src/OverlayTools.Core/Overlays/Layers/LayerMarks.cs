@@ -43,9 +43,9 @@ internal static class LayerMarks
         node is { Type: ExtFileType.RegularFile, Content.Length: 0 }
         && (node.Attributes.ContainsKey(Trusted + "whiteout") || node.Attributes.ContainsKey(User + "whiteout"));
 
-    /// <summary>What says that a file's content or a directory's files are elsewhere in the layers below
-    /// (<c>metacopy</c>, <c>redirect</c>); null for a file that is complete.</summary>
-    public static string? Reference(ExtNode node) => node.Attributes.Keys.FirstOrDefault(
+    /// <summary>Whether a file's content, or a directory's files, are elsewhere in the layers below
+    /// (<c>metacopy</c>, <c>redirect</c>).</summary>
+    public static bool IsReference(ExtNode node) => node.Attributes.Keys.Any(
         name => name is Trusted + "metacopy" or User + "metacopy" or Trusted + "redirect" or User + "redirect");
 
     /// <summary>The attributes with the marks that are wanted and without those of other forms, and without what ties

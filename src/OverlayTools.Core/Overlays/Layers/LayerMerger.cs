@@ -15,9 +15,6 @@ internal sealed class LayerMerger(IReadOnlyList<ExtNode> layers, bool onBase, Ca
 {
     private readonly Dictionary<ExtNode, ExtNode> _copies = new(ReferenceEqualityComparer.Instance);
 
-    /// <summary>Names that a layer hid, whether or not something was there.</summary>
-    public long Deletions { get; private set; }
-
     /// <summary>The merged tree; the trees that were given stay as they are.</summary>
     public ExtNode Run()
     {
@@ -61,12 +58,8 @@ internal sealed class LayerMerger(IReadOnlyList<ExtNode> layers, bool onBase, Ca
     private (ExtNode Node, IReadOnlyList<ExtNode> Chain)? Decide(List<ExtNode> found)
     {
         var top = found[0];
-        if (LayerMarks.IsWhiteout(top))
-        {
-            Deletions++;
-            return onBase ? null : (Copy(top), []);
-        }
-
+        if (LayerMarks.IsWhiteout(top) && onBase)
+            return null;
         if (top.Type != ExtFileType.Directory)
             return (Copy(top), []);
         var end = found.FindIndex(node => node.Type != ExtFileType.Directory);

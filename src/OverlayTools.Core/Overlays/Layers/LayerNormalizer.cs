@@ -2,25 +2,6 @@ using OverlayTools.Ext;
 
 namespace OverlayTools.Overlays;
 
-/// <summary>What of a layer was said in a form that not everybody obeys, or is there at all.</summary>
-internal sealed class LayerSummary
-{
-    /// <summary>Files of any kind, directories among them; no marks.</summary>
-    public long Files { get; set; }
-
-    /// <summary>Bytes of content.</summary>
-    public long ContentBytes { get; set; }
-
-    /// <summary>Deletions.</summary>
-    public long Whiteouts { get; set; }
-
-    /// <summary>Directories that hide the base's.</summary>
-    public long OpaqueDirectories { get; set; }
-
-    /// <summary>Marks that were in another form.</summary>
-    public long ConvertedMarks { get; set; }
-}
-
 /// <summary>Gives the marks of a layer the form that everybody obeys (<see cref="LayerMarks"/>): those of fuse-overlayfs,
 /// which has its own, and what else a layer can have.</summary>
 internal sealed class LayerNormalizer(CancellationToken token)
@@ -35,6 +16,9 @@ internal sealed class LayerNormalizer(CancellationToken token)
 
     /// <summary>What was met.</summary>
     public LayerSummary Summary { get; } = new();
+
+    /// <summary>The name of a file that is not complete without the layers below; null without any.</summary>
+    public ExtName? Reference { get; private set; }
 
     /// <summary>The layer with marks of the one form; the tree that is given stays as it is.</summary>
     /// <param name="layer">The directory <c>upper</c>.</param>
@@ -88,6 +72,8 @@ internal sealed class LayerNormalizer(CancellationToken token)
             return (name, node.Permissions == 0 && node.Attributes.Count == 0 ? Same(node) : LayerMarks.Whiteout(node.Modified));
         }
 
+        if (node.Attributes.Count > 0 && LayerMarks.IsReference(node))
+            Reference ??= name;
         return (name, node.Type == ExtFileType.Directory ? Directory(node) : File(node));
     }
 
