@@ -16,6 +16,7 @@
         'Add-SifObject'
         'Add-SifPartition'
         'Add-SifSignature'
+        'Compare-OverlayImage'
         'Convert-OverlayImage'
         'Copy-OverlayImage'
         'Copy-OverlayItem'

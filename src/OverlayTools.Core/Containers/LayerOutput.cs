@@ -27,6 +27,9 @@ internal sealed class LayerOutput
     /// <summary>Permissions of a new file.</summary>
     public uint Permissions { get; init; }
 
+    /// <summary>What the overlay shall remember its base by; null for nothing.</summary>
+    public byte[]? BaseRecord { get; init; }
+
     /// <summary>The SIF image, held open and locked, when the layer comes from it; else null.</summary>
     public LayerReading? Shared { get; init; }
 
@@ -48,7 +51,7 @@ internal sealed class LayerOutput
         IReadOnlyList<string> warnings = [];
         if (Format == SifFileSystem.Squashfs)
         {
-            warnings = Packer!.Pack(layer, file.Handle, file.TemporaryPath, source);
+            warnings = Packer!.Pack(WithRecord(layer), file.Handle, file.TemporaryPath, source);
         }
         else
         {
@@ -101,7 +104,7 @@ internal sealed class LayerOutput
         // Beside the image: the temporary directory is often a small disk in memory.
         var real = OverlayFile.RealPath(Path);
         using var packed = AtomicFile.Create($"{real}.{Guid.NewGuid():N}.squashfs", OverlayCreator.OwnerOnly, force: false);
-        var warnings = Packer!.Pack(layer, packed.Handle, packed.TemporaryPath, source);
+        var warnings = Packer!.Pack(WithRecord(layer), packed.Handle, packed.TemporaryPath, source);
         using var content = SifContent.FromFile(packed.TemporaryPath);
         return Add(content, warnings, progress, token);
     }
@@ -137,7 +140,7 @@ internal sealed class LayerOutput
     // As a runtime expects it: the layer is upper, and work is its owner's.
     private (ExtNode Tree, long Size) Ext3Tree(ExtNode layer)
     {
-        var root = ExtNode.Directory(OverlayTree.DefaultPermissions, 0, 0);
+        var root = ExtNode.Directory(OverlayTree.DefaultPermissions, 0, 0, null, Record([]));
         root.Add("upper", layer);
         root.Add("work", ExtNode.Directory(OverlayTree.DefaultPermissions, layer.UserId, layer.GroupId));
         var options = new ExtFormatOptions();
@@ -149,6 +152,24 @@ internal sealed class LayerOutput
             : throw new EngineException(ErrorIds.OverlayFull,
                 $"The content does not fit into {ByteSize.Format(size)}: it needs an image of {need} bytes ({ByteSize.Format(need)}).",
                 $"Give -SizeBytes {need} or more, or leave it out.", Path);
+    }
+
+    private ExtNode WithRecord(ExtNode layer)
+    {
+        if (BaseRecord is null)
+            return layer;
+        var root = layer.With(Record(layer.Attributes));
+        foreach (var (name, node) in layer.Children)
+            root.Add(name, node);
+        return root;
+    }
+
+    private Dictionary<string, byte[]> Record(IEnumerable<KeyValuePair<string, byte[]>> attributes)
+    {
+        var all = new Dictionary<string, byte[]>(attributes, StringComparer.Ordinal);
+        if (BaseRecord is { } record)
+            all[OverlayBase.AttributeName] = record;
+        return all;
     }
 
     private static void Format3(Window window, ExtNode tree, IProgress<EngineProgress>? progress, CancellationToken token) =>

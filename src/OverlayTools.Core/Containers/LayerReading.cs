@@ -45,6 +45,9 @@ internal sealed class LayerReading : IDisposable
     /// <summary>The bytes of the file system; null for a directory.</summary>
     public long? SizeBytes { get; private init; }
 
+    /// <summary>What the overlay remembers its base by (<see cref="OverlayBase"/>); null when it does not.</summary>
+    public byte[]? BaseRecord { get; private init; }
+
     /// <summary>The open file; null for a directory.</summary>
     public SafeFileHandle? File => _file;
 
@@ -83,7 +86,7 @@ internal sealed class LayerReading : IDisposable
                 throw new EngineException(ErrorIds.OverlayInUse, $"'{path}' is being replaced by somebody else.",
                     "Wait until that has ended.", path);
             var window = location.Open(file);
-            var root = kind == SifFileSystem.Squashfs
+            var (root, record) = kind == SifFileSystem.Squashfs
                 ? ReadSquashfs(new SquashfsContent(null, window, path, location.Id), token)
                 : ReadExt3(window, path, role, token);
             return new LayerReading(root, path, file, null)
@@ -91,6 +94,7 @@ internal sealed class LayerReading : IDisposable
                 Id = location.Id,
                 FileSystem = kind,
                 SizeBytes = location.Length,
+                BaseRecord = record,
                 Exclusive = use,
             };
         }
@@ -124,7 +128,10 @@ internal sealed class LayerReading : IDisposable
         var content = DirectoryContent.Open(path, id);
         try
         {
-            return new LayerReading(content.Read(content.Root, token), path, null, content);
+            return new LayerReading(content.Read(content.Root, token), path, null, content)
+            {
+                BaseRecord = OverlayBase.Read(path)?.ToBytes(),
+            };
         }
         catch
         {
@@ -133,9 +140,13 @@ internal sealed class LayerReading : IDisposable
         }
     }
 
-    private static ExtNode ReadSquashfs(SquashfsContent content, CancellationToken token) => content.Read(content.Root, token);
+    private static (ExtNode Root, byte[]? Record) ReadSquashfs(SquashfsContent content, CancellationToken token)
+    {
+        var root = content.Read(content.Root, token);
+        return (root, root.Attributes.GetValueOrDefault(OverlayBase.AttributeName));
+    }
 
-    private static ExtNode ReadExt3(Window window, string path, LayerRole role, CancellationToken token)
+    private static (ExtNode Root, byte[]? Record) ReadExt3(Window window, string path, LayerRole role, CancellationToken token)
     {
         var fileSystem = ExtFileSystem.OpenForReading(window);
         if (fileSystem.Superblock.NeedsRecovery && JournalReplay.Find(window, token) is { } replay)
@@ -146,9 +157,10 @@ internal sealed class LayerReading : IDisposable
                 $"'{path}' recorded {Math.Max(1, fileSystem.Superblock.ErrorCount)} error(s).",
                 "Look at it with Test-OverlayImage, and mend it with Repair-OverlayImage.", path);
         if (role == LayerRole.Base)
-            return WithoutLostAndFound(ExtNode.FromFileSystem(fileSystem, "/", token));
+            return (WithoutLostAndFound(ExtNode.FromFileSystem(fileSystem, "/", token)), null);
+        var record = fileSystem.ReadAttributes(ExtInode.Root).GetValueOrDefault(OverlayBase.AttributeName);
         return fileSystem.Find("/upper") is { } upper && fileSystem.ReadInode(upper).FileType == ExtFileType.Directory
-            ? ExtNode.FromFileSystem(fileSystem, "/upper", token)
+            ? (ExtNode.FromFileSystem(fileSystem, "/upper", token), record)
             : throw ImageContent.MissingUpper(path);
     }
 

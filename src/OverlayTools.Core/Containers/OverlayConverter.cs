@@ -44,6 +44,7 @@ public static class OverlayConverter
             SizeBytes = conversion.SizeBytes,
             Force = conversion.Force,
             Permissions = source.File is null ? OverlayCreator.OwnerOnly : Statx.Of(source.File, source.Path).Permissions & 0x1B6,
+            BaseRecord = source.BaseRecord,
             Shared = isSame ? source : null,
             ReplacedId = conversion.Replace ? source.Id : null,
         };

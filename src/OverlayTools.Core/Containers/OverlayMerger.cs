@@ -52,6 +52,8 @@ public static class OverlayMerger
                     SizeBytes = merge.SizeBytes,
                     Force = merge.Force,
                     Permissions = OverlayCreator.OwnerOnly,
+                    // What the lowest lies on is what all of them do.
+                    BaseRecord = open[0].BaseRecord,
                 }.Write(merged, merge.Destination, progress, token)
                 : WriteImage(merge, merged, format, packer, progress, token);
             return LayerOutput.Describe(result, LayerSummary.Of(merged, token), Sources(merge));

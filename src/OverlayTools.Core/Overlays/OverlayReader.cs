@@ -140,6 +140,7 @@ internal static class OverlayReader
                 WorkUserId = work?.UserId,
                 WorkGroupId = work?.GroupId,
                 WorkMode = (UnixFileMode?)work?.Permissions,
+                Base = OverlayBase.Read(fileSystem),
                 WritableAs = ModesFor(path, upper ?? root, work ?? root),
             };
         }

@@ -11,6 +11,7 @@ namespace OverlayTools.Commands;
 public sealed class MergeOverlayImageCommand : ImageFileCommand
 {
     private readonly List<OverlayLayer> _layers = [];
+    private bool _isIncomplete;
 
     /// <summary>The file to make.</summary>
     [Parameter(Mandatory = true, Position = 1)]
@@ -55,13 +56,23 @@ public sealed class MergeOverlayImageCommand : ImageFileCommand
     public SwitchParameter PassThru { get; set; }
 
     /// <inheritdoc/>
-    protected override void ProcessRecord() => _layers.AddRange(Images().Select(path => new OverlayLayer(path, Id)));
+    protected override void ProcessRecord()
+    {
+        var literal = ParameterSetName == LiteralPathSet;
+        foreach (var path in literal ? LiteralPath : Path)
+        {
+            var found = ResolveExisting([path], literal).ToList();
+            // Without one that was named, the result would be another: the error has been written.
+            _isIncomplete |= found.Count == 0;
+            _layers.AddRange(found.Select(layer => new OverlayLayer(layer, Id)));
+        }
+    }
 
     /// <inheritdoc/>
     protected override void EndProcessing()
     {
         string? lowest = null;
-        if (_layers.Count == 0 || !TryResolveNew(Destination, out var destination) || (Base is not null && !TryResolveNew(Base, out lowest)))
+        if (_isIncomplete || !TryResolveNew(Destination, out var destination) || (Base is not null && !TryResolveNew(Base, out lowest)))
             return;
         ForTarget(destination, () => Merge(destination, lowest));
     }

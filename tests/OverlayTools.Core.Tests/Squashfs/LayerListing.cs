@@ -10,7 +10,8 @@ namespace OverlayTools.Core.Tests.Squashfs;
 /// <summary>What is in a tree, in lines: by the engine, and by programs that have nothing to do with it.</summary>
 internal static class LayerListing
 {
-    private const string Walk = """
+    /// <summary>A script for bash that lists the directory that it is given.</summary>
+    public const string Walk = """
         set -e -o pipefail
         cd "$1"
         find . -mindepth 1 \( -type d -printf 'file %P|%y %m %U %G %Ts\n' \) -o \( -type f -printf 'file %P|%y %m %U %G %Ts %s\n' \) \
@@ -26,9 +27,15 @@ internal static class LayerListing
     {
         var (exitCode, output, error) = Machine.Run("bash", "-c", Walk, "walk", path);
         Assert.True(exitCode == 0, error);
-        return [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
-            .Select(line => line.TrimEnd().Replace(" ./", " ", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+        return Lines(output);
     }
+
+    /// <summary>What the script prints, in order.</summary>
+    public static List<string> Lines(string output) =>
+    [
+        .. output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => line.TrimEnd().Replace(" ./", " ", StringComparison.Ordinal)).Order(StringComparer.Ordinal),
+    ];
 
     /// <summary>By the engine.</summary>
     public static List<string> OfLayer(OverlayContent content)

@@ -42,8 +42,14 @@ internal static class OverlayMarks
         return (forms == OverlayMarkForms.None ? OverlayItemMeaning.Directory : OverlayItemMeaning.OpaqueDirectory, forms, default(ExtName?));
     }
 
-    private static OverlayMarkForms OpaqueForms(
-        OverlayContent content, OverlayEntry directory, IReadOnlyDictionary<string, byte[]> attributes)
+    /// <summary>Whether a name says that its directory is opaque.</summary>
+    public static bool IsOpaqueName(ExtName name) => name == s_opaqueFile || name == s_opaqueDevice;
+
+    /// <summary>Whether a name says that a directory is opaque, for whoever reads such names.</summary>
+    public static bool IsOpaqueFile(ExtName name) => name == s_opaqueFile;
+
+    /// <summary>The forms in which the attributes of a directory say that it is opaque.</summary>
+    public static OverlayMarkForms OpaqueForms(IReadOnlyDictionary<string, byte[]> attributes)
     {
         var forms = OverlayMarkForms.None;
         foreach (var (name, form) in s_opaque)
@@ -53,11 +59,16 @@ internal static class OverlayMarks
                 forms |= form;
         }
 
-        return content.Find(directory, s_opaqueFile) is null ? forms : forms | OverlayMarkForms.NamedFile;
+        return forms;
     }
 
-    /// <summary>The name that a mark in the form of a file hides; null for any other name.</summary>
-    internal static ExtName? HiddenByName(ExtName name) =>
+    private static OverlayMarkForms OpaqueForms(
+        OverlayContent content, OverlayEntry directory, IReadOnlyDictionary<string, byte[]> attributes) =>
+        OpaqueForms(attributes)
+        | (content.Find(directory, s_opaqueFile) is null ? OverlayMarkForms.None : OverlayMarkForms.NamedFile);
+
+    /// <summary>The name that a file hides by its own; null for a name that hides none.</summary>
+    public static ExtName? HiddenByName(ExtName name) =>
         name.Bytes.StartsWith(".wh."u8) && name.Bytes[4..] is var rest and not ([] or [(byte)'.'] or [(byte)'.', (byte)'.'])
             ? new ExtName(rest)
             : default(ExtName?);

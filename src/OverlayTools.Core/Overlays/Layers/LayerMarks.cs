@@ -66,6 +66,9 @@ internal static class LayerMarks
 
     private static bool IsMark(string name)
     {
+        // The image remembers that, and not the layer in it.
+        if (name == OverlayBase.AttributeName)
+            return true;
         foreach (var prefix in (ReadOnlySpan<string>)[Trusted, User, Fuse])
         {
             if (name.StartsWith(prefix, StringComparison.Ordinal) && name[prefix.Length..] is var rest)
