@@ -24,15 +24,19 @@ internal sealed class SquashfsTreePacker
     private bool IsSqfstar => Path.GetFileName(_program) == "sqfstar";
 
     /// <summary>Finds the program.</summary>
+    /// <param name="packing">How to compress.</param>
+    /// <param name="progress">Told of the bytes done.</param>
+    /// <param name="token">Ends the program.</param>
+    /// <param name="program">The program; null for whichever there is.</param>
     /// <exception cref="EngineException"><see cref="ErrorIds.RuntimeNotFound"/>, naming the package;
     /// <see cref="ErrorIds.OptionConflict"/> for a level that the compressor does not have.</exception>
     public static SquashfsTreePacker Create(
-        SquashfsPacking packing, IProgress<EngineProgress>? progress, CancellationToken token)
+        SquashfsPacking packing, IProgress<EngineProgress>? progress, CancellationToken token, HelperProgram? program = null)
     {
         packing.Check();
-        var program = HelperProgram.SquashfsFromTar.Find()
-            ?? throw HelperProgram.NotFound([HelperProgram.SquashfsFromTar]);
-        return new SquashfsTreePacker(program, packing, progress, token);
+        program ??= HelperProgram.SquashfsFromTar;
+        var path = program.Find() ?? throw HelperProgram.NotFound([program]);
+        return new SquashfsTreePacker(path, packing, progress, token);
     }
 
     /// <summary>Packs a tree.</summary>
@@ -62,7 +66,10 @@ internal sealed class SquashfsTreePacker
         IEnumerable<string> arguments, ExtNode root, string? rootName, long total, string path, string source)
     {
         var done = 0L;
-        var process = new PackingProcess(_program, path, Activity, source, _progress, _token);
+        var program = IsSqfstar && _packing.Level is not null
+            ? HelperProgram.MakeSquashfs.Find() ?? throw HelperProgram.NotFound([HelperProgram.MakeSquashfs])
+            : _program;
+        var process = new PackingProcess(program, path, Activity, source, _progress, _token);
         return process.Run(arguments, input => new TarTreeWriter(input, _token, rootName, bytes =>
         {
             done += bytes;
@@ -72,11 +79,11 @@ internal sealed class SquashfsTreePacker
 
     private List<string> SqfstarArguments(string path)
     {
-        List<string> arguments = ["-quiet", "-no-progress", "-force", "-comp", Compressor];
-        if (_packing.Level is { } level)
-            arguments.AddRange(["-Xcompression-level", level.ToString(CultureInfo.InvariantCulture)]);
-        arguments.Add(path);
-        return arguments;
+        string[] common = ["-quiet", "-no-progress", "-comp", Compressor];
+        // sqfstar 4.5 takes no value for a compressor; it is mksquashfs under another name, which does.
+        return _packing.Level is { } level
+            ? ["-", path, "-tar", "-noappend", .. common, "-Xcompression-level", level.ToString(CultureInfo.InvariantCulture)]
+            : [.. common, "-force", path];
     }
 
     private List<string> Tar2SqfsArguments(string path)
