@@ -51,7 +51,8 @@ public sealed class ConvertOverlayImageTests : IDisposable
     public void Into_a_directory_it_goes_by_its_own_name()
     {
         Directory.CreateDirectory(_directory["d"]);
-        _session.Run("Convert-OverlayImage a.img d; Convert-OverlayImage d/a.sqfs d; New-Item -Type Directory dir/upper | Out-Null; Convert-OverlayImage dir d");
+        Directory.CreateDirectory(_directory["dir/upper"]);
+        _session.Run("Convert-OverlayImage a.img d; Convert-OverlayImage d/a.sqfs d; Convert-OverlayImage dir d");
         Assert.Empty(_session.Errors);
         Assert.Equal(["a.img", "a.sqfs", "dir.sqfs"], Directory.GetFiles(_directory["d"]).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal));
     }

@@ -62,8 +62,11 @@ public sealed class MergeOverlayImageCommand : ImageFileCommand
         foreach (var path in literal ? LiteralPath : Path)
         {
             var found = ResolveExisting([path], literal).ToList();
-            // Without one that was named, the result would be another: the error has been written.
+            // Without one that was named, the result would be another.
             _isIncomplete |= found.Count == 0;
+            if (found.Count == 0 && WildcardPattern.ContainsWildcardCharacters(path))
+                ForTarget(path, () => throw new EngineException(ErrorIds.OverlayFileNotFound, $"No file is called '{path}'.",
+                    "Check the path.", path));
             _layers.AddRange(found.Select(layer => new OverlayLayer(layer, Id)));
         }
     }

@@ -68,6 +68,23 @@ public sealed class MergeAgainstKernelTests
             Assert.Equal(before, StackView.Of(scene.One) + StackView.Of(scene.Two) + StackView.Of(scene.Base));
     }
 
+    [Fact]
+    public void What_one_layer_leads_to_is_not_written_through_by_another()
+    {
+        using var scene = new LayerScene();
+        var outside = scene["d/outside"];
+        scene.OnBase($"mkdir ../outside; echo mine > ../outside/file; ln -s {outside} out; ln -s / all; echo x > f");
+        scene.Write(scene.One, scene.Base, $"rm out all; mkdir out all; echo bad > out/file; mkdir all/tmp; echo bad > all/tmp/file; ln -s {outside} d; ln -s {outside}/file g");
+        scene.Write(scene.Two, $"{scene.One}/upper:{scene.Base}", "rm -r d g; mkdir d; echo bad > d/file; echo bad > g; printf x > \"$(printf 'a\\nb..\\377')\"; mkdir ...; echo x > ...../x 2>/dev/null; echo y > .../y");
+        var shown = scene.View($"{scene.Two}/upper:{scene.One}/upper:{scene.Base}");
+        var merged = OverlayMerger.Merge(
+            new OverlayMerge { Overlays = [new(scene.One), new(scene.Two)], Base = scene.Base, Destination = scene["m.sif"] },
+            null, TestContext.Current.CancellationToken);
+        using var sif = SifImage.Open(merged.Path, TestContext.Current.CancellationToken);
+        Assert.Equal(shown, StackView.Of(scene.Mount(merged.Path, sif.PrimaryPartition!.Offset)));
+        Assert.Equal("mine\n", File.ReadAllText(outside + "/file"));
+    }
+
     private static OverlayConversionResult Convert(LayerScene scene, string source, string target) =>
         OverlayConverter.Convert(new OverlayConversion { Path = source, Destination = scene[target] }, null,
             TestContext.Current.CancellationToken);

@@ -14,9 +14,12 @@ public sealed class SealedOverlayTests
         "rm /data/sub/c; echo two >/data/two; rm -r /x/y; echo y >/x/y; mkdir /data/sub/deep; rm -r /bin/less; mv /data/a /data/b; "
         + "rm -r /data/sub; mkdir /data/sub; echo again >/data/sub/again";
 
+    // Of an ordinary user, the owners of the image's own files are shown in one way or another, depending on who mounts it.
+    private static string ShowTo(Who who) => who == Who.User ? Show.Replace(" %u %g", "", StringComparison.Ordinal) : Show;
+
     private const string Show =
         "cd /; find data x bin ! -type d -exec stat -c \"%n %F %a %u %g %s %Y\" {} + | sort; find data x bin -type d -exec stat -c \"%n %a %u %g\" {} + | sort; "
-        + "find data x bin -type l -exec readlink {} +; find data x -type f -exec md5sum {} + | sort";
+        + "find data x bin -type l -exec readlink {} \\; | sort; find data x -type f -exec md5sum {} + | sort";
 
     [Theory]
     [InlineData(Who.Root)]
@@ -29,7 +32,7 @@ public sealed class SealedOverlayTests
         var shown = scene.Lines(
             scene.NewOverlay("o.img"), scene.Invoke("-Overlay o.img", Change),
             scene.NewOverlay("p.img"), scene.Invoke("-Overlay o.img:ro,p.img", ChangeMore),
-            scene.Invoke("-Overlay o.img:ro,p.img:ro", Show));
+            scene.Invoke("-Overlay o.img:ro,p.img:ro", ShowTo(who)));
         Assert.Contains(shown, line => line.StartsWith("data/sub/again ", StringComparison.Ordinal));
         Assert.DoesNotContain(shown, line => line.StartsWith("bin/wget ", StringComparison.Ordinal));
         Assert.Equal([], scene.Lines(
@@ -45,7 +48,7 @@ public sealed class SealedOverlayTests
             ("-Overlay o.sqfs:ro,p.sqfs:ro", "c.sif"), ("-Overlay o.sqfs:ro,back.img", "c.sif"), ("-Overlay both.sqfs:ro", "c.sif"),
             ("-Overlay both.img:ro", "c.sif"), ("-Overlay both.img", "c.sif"), ("", "merged.sif"), ("-Overlay p.sqfs:ro", "sealed.sif"),
         ])
-            Assert.Equal(shown, scene.Lines(scene.Invoke(overlays, Show, image)));
+            Assert.Equal(shown, scene.Lines(scene.Invoke(overlays, ShowTo(who), image)));
     }
 
     [Theory]
@@ -56,10 +59,10 @@ public sealed class SealedOverlayTests
         Machine.NeedApptainer();
         using var scene = new Scene(who);
         var shown = scene.Lines(
-            scene.NewOverlay("o.img"), scene.Invoke("-Overlay o.img", Change), scene.Invoke("-Overlay o.img:ro", Show),
+            scene.NewOverlay("o.img"), scene.Invoke("-Overlay o.img", Change), scene.Invoke("-Overlay o.img:ro", ShowTo(who)),
             "Convert-OverlayImage o.img o.sqfs; Merge-OverlayImage o.img merged.sif -Base c.sif",
             "[IO.File]::Copy(\"$PWD/c.sif\", \"$PWD/sealed.sif\"); Convert-OverlayImage o.img sealed.sif; Convert-OverlayImage o.sqfs back.img");
-        Assert.Equal(shown, Lines(scene.Apptainer("", Show, "merged.sif")));
+        Assert.Equal(shown, Lines(scene.Apptainer("", ShowTo(who), "merged.sif")));
         // In a user namespace it obeys neither form of an opaque directory (docs/interop.md); who is root sees it.
         if (who != Who.Root)
             return;
