@@ -9,6 +9,7 @@
     PowerShellVersion = '7.4'
     CompatiblePSEditions = @('Core')
     FormatsToProcess = @(
+        'bin/Drawings.Format.ps1xml'
         'bin/Sif.Format.ps1xml'
         'bin/Overlays.Format.ps1xml'
     )
@@ -16,6 +17,7 @@
         'Add-SifObject'
         'Add-SifPartition'
         'Add-SifSignature'
+        'Checkpoint-OverlayImage'
         'Compare-OverlayImage'
         'Convert-OverlayImage'
         'Copy-OverlayImage'
@@ -31,13 +33,17 @@
         'Merge-OverlayImage'
         'New-OverlayImage'
         'New-SifImage'
+        'Optimize-OverlayImage'
         'Optimize-SifImage'
         'Remove-OverlayItem'
         'Remove-SifObject'
         'Repair-OverlayImage'
         'Resize-OverlayImage'
+        'Restore-OverlayImage'
         'Set-OverlayImage'
         'Set-SifPrimaryPartition'
+        'Show-OverlayUsage'
+        'Show-SifLayout'
         'Test-OverlayImage'
         'Test-SifImage'
     )

@@ -29,11 +29,12 @@ internal sealed class BlockLibrary : ICompressionLibrary
         }
     }
 
-    private static int Zstandard(ReadOnlySpan<byte> block, Span<byte> into)
-    {
-        using var decompressor = new Decompressor();
-        return decompressor.Unwrap(block, into);
-    }
+    // It is large, and there are many blocks.
+    [ThreadStatic]
+    private static Decompressor? t_zstandard;
+
+    private static int Zstandard(ReadOnlySpan<byte> block, Span<byte> into) =>
+        (t_zstandard ??= new Decompressor()).Unwrap(block, into);
 
     private static int Xz(byte[] block, int count, Span<byte> into)
     {

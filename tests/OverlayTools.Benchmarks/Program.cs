@@ -34,6 +34,7 @@ using (var place = new Workplace(options))
         .. options.Wants("large") ? LargeImage.All(place) : [],
         .. options.Wants("populate") ? Population.All(place) : [],
         .. options.Wants("seal") ? Sealing.All(place) : [],
+        .. options.Wants("compare") ? Comparing.All(place) : [],
         .. options.Wants("resize") ? Resizing.All(place) : [],
         .. options.Wants("list") ? ListDescriptors.All(place) : [],
         .. options.Wants("sif") ? SifImages.All(place) : [],
@@ -42,6 +43,8 @@ using (var place = new Workplace(options))
     Report.Table([.. scenarios.Select(scenario => SideBySide.Measure(scenario, options.Runs))]);
     if (options.Wants("image"))
         NewImage.ReportParts(place);
+    if (options.Wants("compare"))
+        Comparing.ReportRate(place);
     if (options.Wants("sif"))
         SifImages.ReportDiskUse(place);
     if (options.Wants("large"))

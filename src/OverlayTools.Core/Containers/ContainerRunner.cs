@@ -13,12 +13,14 @@ public static class ContainerRunner
         ContainerPlanner.CheckOptions(request);
         using var images = new ImageSet();
         var stack = ImageOpener.Open(request, images);
+        BaseMemory.Check(stack, images);
         foreach (var warning in images.Warnings)
             warnings.Add(warning);
 
         // The plan needs a name for the session only; the directory is made when nothing can be refused any more.
         var session = SessionDirectory.Choose();
         var plan = ContainerPlanner.Plan(request, stack, Machine.ReadFacts(), session);
+        BaseMemory.Record(stack, images);
         SessionDirectory.Create(session);
         var marks = WriterMarks.For(stack, images);
         try

@@ -18,7 +18,7 @@ internal static class OverlayReader
         var superblock = ExtSuperblock.Read(window);
         var history = superblock.History;
         var onDisk = TryOpen(window);
-        var fileSystem = onDisk is null ? null : AfterReplay(onDisk, window, token);
+        var fileSystem = onDisk is null ? null : ImageContent.AfterReplay(onDisk, window, isWritten: true, token);
         // A replay may bring another size, for example.
         var seen = fileSystem?.Superblock ?? superblock;
         var (freeBlocks, freeInodes) = fileSystem is not null && superblock.IsInDoubt()
@@ -88,22 +88,6 @@ internal static class OverlayReader
         catch (EngineException error) when (error.ErrorId == ErrorIds.OverlayFeatureUnsupported)
         {
             return null;
-        }
-    }
-
-    // A dirty image is shown as it will be after its journal was replayed. While somebody writes it, its log may change
-    // under our eyes: then what is there has to do.
-    private static ExtFileSystem AfterReplay(ExtFileSystem onDisk, Window window, CancellationToken token)
-    {
-        if (!onDisk.Superblock.NeedsRecovery)
-            return onDisk;
-        try
-        {
-            return JournalReplay.Find(window, token) is { } replay ? ExtFileSystem.Open(replay.View) : onDisk;
-        }
-        catch (EngineException)
-        {
-            return onDisk;
         }
     }
 

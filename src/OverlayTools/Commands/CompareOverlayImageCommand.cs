@@ -34,6 +34,11 @@ public sealed class CompareOverlayImageCommand : OverlayToolsCommand
     [Parameter]
     public uint? BaseId { get; set; }
 
+    /// <summary>Read-only overlays between the overlay and the base, from the lowest on.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string[] Lower { get; set; } = [];
+
     /// <summary>The partition of a SIF image that has several overlays.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [ArgumentCompleter(typeof(SifObjectIdCompleter))]
@@ -60,15 +65,23 @@ public sealed class CompareOverlayImageCommand : OverlayToolsCommand
         string? basePath = null;
         if (Base is not null && !TryResolveNew(Base, out basePath))
             return;
+        var lower = new List<string>();
+        foreach (var layer in Lower)
+        {
+            if (!TryResolveNew(layer, out var resolved))
+                return;
+            lower.Add(resolved);
+        }
+
         var literal = ParameterSetName == LiteralPathSet;
         foreach (var path in ResolveExisting(literal ? LiteralPath : Path, literal))
         {
             foreach (var itemPath in ItemPath)
-                ForTarget(path, () => Compare(path, basePath, itemPath));
+                ForTarget(path, () => Compare(path, basePath, lower, itemPath));
         }
     }
 
-    private void Compare(string path, string? basePath, string itemPath)
+    private void Compare(string path, string? basePath, IReadOnlyList<string> lower, string itemPath)
     {
         var comparison = new OverlayComparison
         {
@@ -76,6 +89,7 @@ public sealed class CompareOverlayImageCommand : OverlayToolsCommand
             Id = Id,
             BasePath = basePath,
             BaseId = BaseId,
+            Lower = lower,
             ItemPath = itemPath,
             Pattern = ItemWildcard.PatternOf,
             Recurse = Recurse,
@@ -86,7 +100,11 @@ public sealed class CompareOverlayImageCommand : OverlayToolsCommand
             return;
         }
 
+        var count = 0;
         foreach (var difference in OverlayComparer.Compare(comparison, WriteWarning, Stopped))
+        {
             WriteObject(difference);
+            Progress.Report(new EngineProgress("Comparing", ++count, 0, "files"));
+        }
     }
 }

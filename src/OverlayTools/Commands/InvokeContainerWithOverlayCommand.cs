@@ -9,18 +9,12 @@ namespace OverlayTools.Commands;
 /// <remarks>Reader tasks fill one queue; only the pipeline's thread writes to the pipeline.</remarks>
 [Cmdlet(VerbsLifecycle.Invoke, "ContainerWithOverlay", SupportsShouldProcess = true)]
 [OutputType(typeof(string))]
-public sealed class InvokeContainerWithOverlayCommand : OverlayToolsCommand
+public sealed class InvokeContainerWithOverlayCommand : ContainerCommand
 {
     private readonly BlockingCollection<(string Text, bool IsError)> _lines = [];
     private ContainerProcess? _container;
     private Task _readers = Task.CompletedTask;
     private StreamWriter? _input;
-
-    /// <summary>A SIF image, or a directory with a root file system.</summary>
-    [Parameter(Mandatory = true, Position = 0)]
-    [Alias("Image")]
-    [ValidateNotNullOrEmpty]
-    public string Path { get; set; } = string.Empty;
 
     /// <summary>The command and its arguments, best after <c>--</c>.</summary>
     [Parameter(Position = 1, ValueFromRemainingArguments = true)]
@@ -28,24 +22,6 @@ public sealed class InvokeContainerWithOverlayCommand : OverlayToolsCommand
     [AllowEmptyString]
     [AllowEmptyCollection]
     public object?[] Command { get; set; } = [];
-
-    /// <summary>Overlays, bottom to top: directories, ext3 or squashfs images; <c>:ro</c> makes one read-only.</summary>
-    [Parameter]
-    [ValidateNotNullOrEmpty]
-    [ArgumentCompleter(typeof(Completion.OverlayCompleter))]
-    public string[] Overlay { get; set; } = [];
-
-    /// <summary>Be root in the container.</summary>
-    [Parameter]
-    public SwitchParameter FakeRoot { get; set; }
-
-    /// <summary>Write to the overlay embedded in the image, or to the directory itself.</summary>
-    [Parameter]
-    public SwitchParameter Writable { get; set; }
-
-    /// <summary>Let the container change anything, and forget it at the end.</summary>
-    [Parameter]
-    public SwitchParameter WritableTmpfs { get; set; }
 
     /// <summary>The command's standard input: a line for each object.</summary>
     [Parameter(ValueFromPipeline = true)]
@@ -56,7 +32,7 @@ public sealed class InvokeContainerWithOverlayCommand : OverlayToolsCommand
     /// <inheritdoc/>
     protected override void BeginProcessing()
     {
-        if (!TryResolveNew(Path, out var image) || !TryResolveOverlays(out var overlays))
+        if (!TryDescribe(out var described))
             return;
 
         var command = NativeArguments.FromBound(Command, MyInvocation);
@@ -67,19 +43,10 @@ public sealed class InvokeContainerWithOverlayCommand : OverlayToolsCommand
                 "ContainerCommandMissing", ErrorCategory.InvalidArgument, Path));
         }
 
-        if (!ShouldProcess(image, $"Run {string.Join(' ', command)}"))
+        var request = described with { Command = command };
+        if (!ShouldProcess(request.ImagePath, $"Run {string.Join(' ', command)}"))
             return;
-        var request = new ContainerRequest
-        {
-            ImagePath = image,
-            Command = command,
-            Overlays = overlays,
-            FakeRoot = FakeRoot,
-            Writable = Writable,
-            WritableTmpfs = WritableTmpfs,
-            CurrentDirectory = SessionState.Path.CurrentFileSystemLocation.ProviderPath,
-        };
-        ForTarget(image, () => Start(request));
+        ForTarget(request.ImagePath, () => Start(request));
         if (_container is null)
             SetLastExitCode(InitProtocol.FailureExitCode);
     }
@@ -142,20 +109,6 @@ public sealed class InvokeContainerWithOverlayCommand : OverlayToolsCommand
         }
 
         base.Dispose(disposing);
-    }
-
-    private bool TryResolveOverlays(out List<OverlayArgument> overlays)
-    {
-        overlays = [];
-        foreach (var text in Overlay)
-        {
-            var argument = OverlayArgument.Parse(text);
-            if (!TryResolveNew(argument.Path, out var path))
-                return false;
-            overlays.Add(argument with { Path = path });
-        }
-
-        return true;
     }
 
     private void Start(ContainerRequest request)

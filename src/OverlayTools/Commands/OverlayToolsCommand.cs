@@ -136,7 +136,8 @@ public abstract class OverlayToolsCommand : PSCmdlet, IDisposable
 
         public void Report(EngineProgress value)
         {
-            if (_sinceReport.IsRunning && _sinceReport.ElapsedMilliseconds < MillisecondsBetweenReports && value.Done < value.Total)
+            if (_sinceReport.IsRunning && _sinceReport.ElapsedMilliseconds < MillisecondsBetweenReports
+                && (value.Total == 0 || value.Done < value.Total))
                 return;
             _sinceReport.Restart();
             _activity = value.Activity;

@@ -118,7 +118,9 @@ internal sealed class Ext3Image(string path)
     {
         Machine.NeedRoot();
         InPrivateNamespace("""
-            mount -o "loop,$2" "$0" "$1" && echo ready && read -r _
+            # A free loop device may be somebody else's a moment later: then the next one is asked for.
+            for _ in 1 2 3 4 5 6 7 8 9; do mount -o "loop,$2" "$0" "$1" && break; sleep 0.1; done
+            mountpoint -q "$1" && echo ready && read -r _
             # Whoever looks through /proc at that moment keeps the mount busy for an instant.
             for _ in 1 2 3 4 5 6 7 8 9; do umount -q "$1" && exit 0; sleep 0.1; done
             umount "$1"

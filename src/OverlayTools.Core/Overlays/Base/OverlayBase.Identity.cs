@@ -14,6 +14,7 @@ public sealed partial record OverlayBase
 {
     // Tables of a large image have some 10 MB; their start and end tell it from others as well.
     private const int TableBytes = 1 << 20;
+    private const int DataBytes = 64 * 1024;
 
     /// <summary>Finds out which base there is. Milliseconds, whatever its size.</summary>
     /// <param name="path">A SIF, squashfs or ext3 image, or a directory.</param>
@@ -98,17 +99,21 @@ public sealed partial record OverlayBase
         var superblock = SquashfsSuperblock.Read(window);
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(superblock.Raw);
-        var tables = superblock.BytesUsed - superblock.InodeTable;
-        var buffer = new byte[(int)Math.Min(tables, TableBytes)];
-        window.Read(superblock.InodeTable, buffer);
-        hash.AppendData(buffer);
-        if (tables > buffer.Length)
-        {
-            window.Read(superblock.BytesUsed - buffer.Length, buffer);
-            hash.AppendData(buffer);
-        }
-
+        Append(hash, window, superblock.InodeTable, superblock.BytesUsed, TableBytes);
+        // Two small images that were made alike in the same second have the same tables.
+        Append(hash, window, SquashfsSuperblock.Size, superblock.InodeTable, DataBytes);
         return Text(hash);
+    }
+
+    private static void Append(IncrementalHash hash, Window window, long start, long end, int most)
+    {
+        var buffer = new byte[(int)Math.Min(end - start, most)];
+        window.Read(start, buffer);
+        hash.AppendData(buffer);
+        if (end - start <= buffer.Length)
+            return;
+        window.Read(Math.Max(start + buffer.Length, end - buffer.Length), buffer.AsSpan(0, (int)Math.Min(buffer.Length, end - start - buffer.Length)));
+        hash.AppendData(buffer, 0, (int)Math.Min(buffer.Length, end - start - buffer.Length));
     }
 
     private static string OfExt(Window window)

@@ -26,13 +26,8 @@ public sealed partial record OverlayBase
     }
 
     /// <summary>What the overlay in an image remembers; a journal that has to be replayed is seen as replayed.</summary>
-    public static OverlayBase? Read(Window window)
-    {
-        var fileSystem = ExtFileSystem.OpenForReading(window);
-        if (fileSystem.Superblock.NeedsRecovery && JournalReplay.Find(window, default) is { } replay)
-            fileSystem = ExtFileSystem.Open(replay.View);
-        return Read(fileSystem);
-    }
+    public static OverlayBase? Read(Window window) =>
+        Read(ImageContent.AfterReplay(ExtFileSystem.OpenForReading(window), window, isWritten: true, default));
 
     /// <summary>Makes an overlay remember its base, if it remembers none yet.</summary>
     /// <param name="path">An overlay image, a SIF image, or a directory.</param>

@@ -30,7 +30,7 @@ public sealed partial record OverlayBase
     public uint? PartitionId { get; init; }
 
     /// <summary>What tells the root file system from others, for example <c>sha256:</c> and 64 digits: of squashfs, over
-    /// its superblock and its tables, which have every file's time and every block's size; of ext3, over its identity,
+    /// its superblock, its tables, which have every file's time and every block's size, and some of its data; of ext3, over its identity,
     /// which stays when it is written; of a directory, over its inode.</summary>
     public required string Digest { get; init; }
 

@@ -22,7 +22,7 @@ public static class OverlayComparer
         var path = new OverlayPath(comparison.ItemPath, comparison.Pattern);
         using var overlay = Layers.OpenOverlay(comparison.Path, comparison.Id, warn, token);
         var (basePath, baseId) = BaseOf(comparison, overlay, warn);
-        using var lower = basePath is null ? null : Layers.OpenBase(basePath, baseId, warn, token);
+        using var lower = OpenLower(comparison, basePath, baseId, warn, token);
         foreach (var difference in new DifferenceFinder(overlay, lower, path, comparison.Recurse, token).Find())
             yield return difference;
     }
@@ -41,6 +41,29 @@ public static class OverlayComparer
         }
 
         return summary;
+    }
+
+    private static OverlayContent? OpenLower(
+        OverlayComparison comparison, string? basePath, uint? baseId, Action<string> warn, CancellationToken token)
+    {
+        if (basePath is null && comparison.Lower.Count > 0)
+            throw new EngineException(ErrorIds.OptionConflict, "There are overlays below, and no base below these.", "Say with -Base what it is.", comparison.Path);
+        if (basePath is null)
+            return null;
+        var layers = new List<OverlayContent>();
+        try
+        {
+            layers.Add(Layers.OpenBase(basePath, baseId, warn, token));
+            foreach (var path in comparison.Lower)
+                layers.Insert(0, Layers.OpenOverlay(path, null, warn, token));
+            return layers.Count == 1 ? layers[0] : new StackedContent(layers);
+        }
+        catch
+        {
+            foreach (var layer in layers)
+                layer.Dispose();
+            throw;
+        }
     }
 
     private static (string? Path, uint? Id) BaseOf(OverlayComparison comparison, OverlayContent overlay, Action<string> warn)

@@ -16,6 +16,10 @@ public sealed record OverlayComparison
     /// <summary>The partition of a base that is a SIF image; null for its primary one.</summary>
     public uint? BaseId { get; init; }
 
+    /// <summary>Overlays that lie between the overlay and the base, from the lowest on: images, SIF images, or
+    /// directories.</summary>
+    public IReadOnlyList<string> Lower { get; init; } = [];
+
     /// <summary>The path as in the container that is meant, with all that is below; <c>/</c> means all.</summary>
     public string ItemPath { get; init; } = "/";
 

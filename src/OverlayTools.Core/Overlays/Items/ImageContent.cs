@@ -58,6 +58,10 @@ internal sealed class ImageContent : OverlayContent
         SafeFileHandle file, OverlayLocation location, string path, Action<string> warn, CancellationToken token) =>
         Open(file, file, location, path, warn, token, "/");
 
+    /// <summary>A file system in a window that stays open, and that nobody else writes.</summary>
+    public static ImageContent InWindow(Window window, string path, uint? id, CancellationToken token) =>
+        new(null, AfterReplay(ExtFileSystem.OpenForReading(window), window, isWritten: false, token), path, id);
+
     /// <summary>The one place that is meant.</summary>
     /// <exception cref="EngineException"><see cref="ErrorIds.OptionConflict"/> when there are several.</exception>
     public static OverlayLocation Single(IReadOnlyList<OverlayLocation> locations, string path) =>
@@ -132,7 +136,12 @@ internal sealed class ImageContent : OverlayContent
         return new ImageContent(owned, AfterReplay(fileSystem, window, isWritten, token), path, location.Id, root);
     }
 
-    private static ExtFileSystem AfterReplay(ExtFileSystem onDisk, Window window, bool isWritten, CancellationToken token)
+    /// <summary>A file system as it is after its journal was replayed, which happens in memory.</summary>
+    /// <param name="onDisk">The file system as it is.</param>
+    /// <param name="window">Where it lies.</param>
+    /// <param name="isWritten">Whether its log may change under our eyes: then what is there has to do.</param>
+    /// <param name="token">Stops the work.</param>
+    public static ExtFileSystem AfterReplay(ExtFileSystem onDisk, Window window, bool isWritten, CancellationToken token)
     {
         if (!onDisk.Superblock.NeedsRecovery)
             return onDisk;
@@ -142,7 +151,7 @@ internal sealed class ImageContent : OverlayContent
         }
         catch (EngineException) when (isWritten)
         {
-            return onDisk; // its log changes under our eyes
+            return onDisk;
         }
     }
 

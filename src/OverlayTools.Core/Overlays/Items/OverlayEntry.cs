@@ -35,6 +35,9 @@ internal sealed record OverlayEntry
 
     public (uint Major, uint Minor)? Device { get; init; }
 
+    /// <summary>What the content that it is of needs to find it again, where the number does not say.</summary>
+    public object? Source { get; init; }
+
     /// <summary>The path below <c>upper</c>, byte for byte, without a slash at its start; empty for <c>upper</c>.</summary>
     public byte[] RawPath
     {

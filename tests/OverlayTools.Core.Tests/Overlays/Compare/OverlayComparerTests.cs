@@ -123,6 +123,46 @@ public sealed class OverlayComparerTests
     }
 
     [Fact]
+    public void Overlays_between_it_and_the_base_count_to_the_base()
+    {
+        Machine.NeedRoot();
+        Machine.NeedTool("mksquashfs");
+        using var directory = new TemporaryDirectory();
+        Prepare(directory);
+        Run(directory, """
+            set -e
+            trap 'for m in merged lower image first.d second.d; do umount $m 2>/dev/null || true; done' EXIT
+            mkdir first.d second.d image
+            mount -o loop,ro base.sqfs image
+            mkdir -p first.d/upper first.d/work second.d/upper second.d/work layer/upper layer/work
+            mount -t overlay overlay -o lowerdir=image,upperdir=first.d/upper,workdir=first.d/work,index=off merged
+            (cd merged; eval "$1"); umount merged
+            mksquashfs first.d/upper first.sqfs -quiet -no-progress
+            mount -t overlay overlay -o lowerdir=first.d/upper:image,upperdir=second.d/upper,workdir=second.d/work,index=off merged
+            (cd merged; rm -r brand usr/lib/deep; mkdir brand gone gone/sub; echo 2 > gone/sub/two; echo x > brand/x; rm became-file; mkdir became-file; rm many/f5 many/a; echo a > many/a; find . -newermt @1650000000 -exec touch -h -d @1640000000 {} +); umount merged
+            mount -t overlay overlay -o lowerdir=second.d/upper:first.d/upper:image lower
+            mount -t overlay overlay -o lowerdir=second.d/upper:first.d/upper:image,upperdir=layer/upper,workdir=layer/work,index=off merged
+            (cd merged; rm -r gone remade; mkdir remade; echo 3 >> brand/x; rm many/f6 many/f301; chmod 700 became-file; : >> etc/hosts; : >> usr/bin/two)
+            bash -c "$2" walk lower > lower.txt
+            bash -c "$2" walk merged > merged.txt
+            """, Change, LayerListing.Walk);
+
+        var expected = TreeWalk.Differences(TreeWalk.Read(directory["lower.txt"]), TreeWalk.Read(directory["merged.txt"]));
+        Assert.True(expected.Count > 10, "The walk saw too little.");
+        foreach (var first in new[] { "first.d", "first.sqfs" })
+        {
+            var comparison = new OverlayComparison
+            {
+                Path = directory["layer"],
+                BasePath = directory["base.sqfs"],
+                Lower = [directory[first], directory["second.d"]],
+                Recurse = true,
+            };
+            Assert.Equal(expected, TreeWalk.Lines(OverlayComparer.Compare(comparison, null, Token)));
+        }
+    }
+
+    [Fact]
     public void Says_how_each_file_came_to_be()
     {
         Machine.NeedTool("mksquashfs");
