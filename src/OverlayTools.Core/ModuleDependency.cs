@@ -11,12 +11,22 @@ namespace OverlayTools;
 /// </summary>
 internal static class ModuleDependency
 {
+    private const string Name = "deps";
+
     private static readonly Lazy<DependencyContext> s_context = new(() => new DependencyContext(Folder));
 
-    /// <summary>Where the libraries and what they need are.</summary>
+    /// <summary>Where the libraries and what they need are: the engine that was compiled for this processor is one folder
+    /// further down.</summary>
     [UnconditionalSuppressMessage("SingleFile", "IL3000", Justification = "The module is files in a folder.")]
-    internal static string Folder =>
-        Path.Combine(Path.GetDirectoryName(typeof(ModuleDependency).Assembly.Location) ?? "", "deps");
+    internal static string Folder
+    {
+        get
+        {
+            var engine = Path.GetDirectoryName(typeof(ModuleDependency).Assembly.Location) ?? "";
+            var beside = Path.Combine(engine, Name);
+            return Directory.Exists(beside) ? beside : Path.Combine(Path.GetDirectoryName(engine) ?? engine, Name);
+        }
+    }
 
     /// <summary>Makes an object of a type in a library.</summary>
     /// <exception cref="FileNotFoundException">The library is not beside the module.</exception>
@@ -25,7 +35,7 @@ internal static class ModuleDependency
     public static object Load(string assembly, string type) => Activator.CreateInstance(
         s_context.Value.LoadFromAssemblyName(new AssemblyName(assembly)).GetType(type, throwOnError: true)!)!;
 
-    private sealed class DependencyContext(string folder) : AssemblyLoadContext("OverlayTools")
+    private sealed class DependencyContext(string folder) : AssemblyLoadContext("OverlayTools.Dependencies")
     {
         [UnconditionalSuppressMessage("Trimming", "IL2026", Justification = "As above.")]
         protected override Assembly? Load(AssemblyName assemblyName)

@@ -124,7 +124,7 @@ Describe 'Signatures of SIF images' -Skip:(-not $openssl) {
         Add-SifSignature $image $key
         $libraries = [AppDomain]::CurrentDomain.GetAssemblies() | Where-Object { $_.GetName().Name -eq 'BouncyCastle.Cryptography' }
         foreach ($library in $libraries) {
-            [Runtime.Loader.AssemblyLoadContext]::GetLoadContext($library).Name | Should -Be OverlayTools.Signatures
+            [Runtime.Loader.AssemblyLoadContext]::GetLoadContext($library).Name | Should -Be OverlayTools.Dependencies
         }
     }
 }

@@ -44,7 +44,7 @@ public sealed class OverlayBaseTests : IDisposable
         var expected = OverlayBase.Of(Pack("one"));
         Create("a.img");
         OverlayBase.Record(_directory["a.img"], null, expected);
-        Bash("mkdir m && mount -o loop a.img m && getfattr -d -m user m > shown && echo x > m/upper/file && umount m");
+        MountScript.Run(_directory, "mkdir m; loop a.img m rw; getfattr -d -m user m > shown; echo x > m/upper/file; umount m");
         Assert.Contains("user.overlaytools.base", File.ReadAllText(_directory["shown"]), StringComparison.Ordinal);
         Assert.Equal(expected, OverlayBase.Read(_directory["a.img"]));
 

@@ -58,16 +58,16 @@ public sealed class OverlayComparerTests
         Machine.NeedTool("mksquashfs");
         using var directory = new TemporaryDirectory();
         Prepare(directory);
-        Run(directory, """
-            set -e
-            trap 'for m in merged layer lower; do umount $m 2>/dev/null || true; done' EXIT
-            mount -o loop,ro base.sqfs lower
-            if [ "$2" = img ]; then truncate -s 64M layer.img; mkfs.ext3 -q -N 4000 layer.img; mount -o loop layer.img layer; fi
+        MountScript.Run(directory, """
+            loop base.sqfs lower ro
+            if [ "$2" = img ]; then truncate -s 64M layer.img; mkfs.ext3 -q -N 4000 layer.img; loop layer.img layer rw; fi
             mkdir -p layer/upper layer/work
             mount -t overlay overlay -o lowerdir=lower,upperdir=layer/upper,workdir=layer/work,index=off merged
             (cd merged; eval "$1")
             bash -c "$3" walk lower > lower.txt
             bash -c "$3" walk merged > merged.txt
+            umount merged lower
+            if [ "$2" = img ]; then umount layer; fi
             """, Change + "\nmknod device c 5 1; setfattr -n trusted.own -v 1 etc/mode", kind, LayerListing.Walk);
 
         var overlay = kind == "img" ? directory["layer.img"] : directory["layer"];
@@ -129,11 +129,9 @@ public sealed class OverlayComparerTests
         Machine.NeedTool("mksquashfs");
         using var directory = new TemporaryDirectory();
         Prepare(directory);
-        Run(directory, """
-            set -e
-            trap 'for m in merged lower image first.d second.d; do umount $m 2>/dev/null || true; done' EXIT
+        MountScript.Run(directory, """
             mkdir first.d second.d image
-            mount -o loop,ro base.sqfs image
+            loop base.sqfs image ro
             mkdir -p first.d/upper first.d/work second.d/upper second.d/work layer/upper layer/work
             mount -t overlay overlay -o lowerdir=image,upperdir=first.d/upper,workdir=first.d/work,index=off merged
             (cd merged; eval "$1"); umount merged
@@ -145,6 +143,7 @@ public sealed class OverlayComparerTests
             (cd merged; rm -r gone remade; mkdir remade; echo 3 >> brand/x; rm many/f6 many/f301; chmod 700 became-file; : >> etc/hosts; : >> usr/bin/two)
             bash -c "$2" walk lower > lower.txt
             bash -c "$2" walk merged > merged.txt
+            umount merged lower image
             """, Change, LayerListing.Walk);
 
         var expected = TreeWalk.Differences(TreeWalk.Read(directory["lower.txt"]), TreeWalk.Read(directory["merged.txt"]));
@@ -219,12 +218,10 @@ public sealed class OverlayComparerTests
         Machine.NeedRoot();
         using var directory = new TemporaryDirectory();
         Prepare(directory);
-        Run(directory, """
-            set -e
-            trap 'umount merged 2>/dev/null || true' EXIT
+        MountScript.Run(directory, """
             mkdir layer/upper layer/work
             mount -t overlay overlay -o lowerdir=base,upperdir=layer/upper,workdir=layer/work,redirect_dir=on,metacopy=on,index=off merged
-            cd merged; mv usr/lib/deep moved; chmod 600 usr/lib/large; echo more > moved/er/more; mv remade etc/renamed; cd ..
+            cd merged; mv usr/lib/deep moved; chmod 600 usr/lib/large; echo more > moved/er/more; mv remade etc/renamed; cd ..; umount merged
             """, "");
 
         var found = Compare(directory["layer"], directory["base"], recurse: false).ToDictionary(item => item.ItemPath);
