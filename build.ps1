@@ -6,7 +6,9 @@ Builds, tests, documents and packages OverlayTools.
 .DESCRIPTION
 The PowerShell face of the dotnet commands. Tasks run in the order given; one that fails ends the script.
 
-Build    builds the whole solution, which fills bin/: `Import-Module ./OverlayTools.psd1` works from then on.
+Build    builds the whole solution, which fills bin/: `Import-Module ./OverlayTools.psd1` works from then on. In Release,
+         bin/x64 (or bin/arm64, on such a machine) has the engine compiled ahead. Where the package of that compiler
+         (microsoft.netcore.app.crossgen2) cannot be had, set the environment variable PublishReadyToRun to false.
 Test     builds, and runs all xunit tests.
 Docs     makes the help in en-US/ from the pages in docs/en-US. Needs the module Microsoft.PowerShell.PlatyPS.
 Package  builds, and puts the module into out/OverlayTools/<version>/, and a .nupkg for a gallery beside it.

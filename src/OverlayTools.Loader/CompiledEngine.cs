@@ -17,16 +17,10 @@ public sealed class CompiledEngine : IModuleAssemblyInitializer
     public void OnImport()
     {
         var path = PathIn(Path.GetDirectoryName(typeof(CompiledEngine).Assembly.Location) ?? string.Empty);
-        if (IsLoaded() || !File.Exists(path))
-            return;
-        try
-        {
+        // Compiled for Linux: any other system has to take the portable one. To try is no way: a name that could not be
+        // loaded once is not looked for again.
+        if (OperatingSystem.IsLinux() && !IsLoaded() && File.Exists(path))
             _ = AssemblyLoadContext.Default.LoadFromAssemblyPath(path);
-        }
-        catch (Exception error) when (error is BadImageFormatException or FileLoadException or FileNotFoundException)
-        {
-            // Not for this runtime after all: the portable engine does the same, but for its first calls.
-        }
     }
 
     /// <summary>Where the engine for this processor is, in the folder of the module's assemblies.</summary>
