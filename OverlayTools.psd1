@@ -19,6 +19,7 @@
         'Copy-OverlayImage'
         'Copy-OverlayItem'
         'Export-SifObject'
+        'Get-ContainerInstance'
         'Get-OverlayImage'
         'Get-OverlayItem'
         'Get-SifDescriptor'
@@ -35,6 +36,8 @@
         'Resize-OverlayImage'
         'Set-OverlayImage'
         'Set-SifPrimaryPartition'
+        'Start-ContainerInstance'
+        'Stop-ContainerInstance'
         'Test-OverlayImage'
         'Test-SifImage'
     )

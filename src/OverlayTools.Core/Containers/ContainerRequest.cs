@@ -6,8 +6,14 @@ public sealed record ContainerRequest
     /// <summary>A SIF image, a bare squashfs or ext3 image, or a directory with a root file system.</summary>
     public required string ImagePath { get; init; }
 
-    /// <summary>The command and its arguments; at least one.</summary>
+    /// <summary>What is run in the image.</summary>
+    public ContainerAction Action { get; init; }
+
+    /// <summary>The command and its arguments, at least one; for the other actions, their arguments.</summary>
     public required IReadOnlyList<string> Command { get; init; }
+
+    /// <summary>The shell of <see cref="ContainerAction.Shell"/>, a path in the container; null for its own.</summary>
+    public string? ShellPath { get; init; }
 
     /// <summary>Overlays, bottom to top.</summary>
     public IReadOnlyList<OverlayArgument> Overlays { get; init; } = [];
