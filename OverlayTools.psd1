@@ -10,6 +10,7 @@
     CompatiblePSEditions = @('Core')
     FormatsToProcess = @(
         'bin/Containers.Format.ps1xml'
+        'bin/Drawings.Format.ps1xml'
         'bin/Sif.Format.ps1xml'
         'bin/Overlays.Format.ps1xml'
     )
@@ -17,6 +18,7 @@
         'Add-SifObject'
         'Add-SifPartition'
         'Add-SifSignature'
+        'Checkpoint-OverlayImage'
         'Copy-OverlayImage'
         'Copy-OverlayItem'
         'Export-SifObject'
@@ -30,13 +32,17 @@
         'Measure-OverlaySource'
         'New-OverlayImage'
         'New-SifImage'
+        'Optimize-OverlayImage'
         'Optimize-SifImage'
         'Remove-OverlayItem'
         'Remove-SifObject'
         'Repair-OverlayImage'
         'Resize-OverlayImage'
+        'Restore-OverlayImage'
         'Set-OverlayImage'
         'Set-SifPrimaryPartition'
+        'Show-OverlayUsage'
+        'Show-SifLayout'
         'Start-ContainerInstance'
         'Stop-ContainerInstance'
         'Test-OverlayImage'

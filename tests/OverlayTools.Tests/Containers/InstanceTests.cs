@@ -16,7 +16,7 @@ public class InstanceTests
         var state = scene.KeepState();
         scene.RunWithInput("", scene.NewOverlay("o.img"));
         using (var starter = scene.StartUntilReady(
-            state, $"Start-ContainerInstance c.sif web -Overlay o.img {scene.Identity} | Out-Null", "[Console]::Out.WriteLine('ready'); Start-Sleep 1000"))
+            state, $"Start-ContainerInstance c.sif web -Overlay o.img {scene.Identity} | Out-Null", "[Console]::Out.WriteLine('ready'); [Threading.Thread]::Sleep(1000000)"))
         {
             starter.Kill();
             starter.WaitForExit();
@@ -61,7 +61,7 @@ public class InstanceTests
         scene.Own(scene["root"]);
         var (output, error) = scene.RunBeside(scene.KeepState(), scene.NewOverlay("o.img"),
             $"$i = Start-ContainerInstance root service -Overlay o.img {scene.Identity} -- now",
-            "while (-not (Select-String started $i.OutputPath -Quiet)) { Start-Sleep -Milliseconds 20 }; Get-Content $i.OutputPath; Get-Content $i.ErrorPath",
+            "while ([IO.File]::ReadAllText($i.ErrorPath) -eq '') { [Threading.Thread]::Sleep(20) }; [IO.File]::ReadAllLines($i.OutputPath); [IO.File]::ReadAllLines($i.ErrorPath)",
             "Invoke-ContainerWithOverlay -Instance service -- cat /proc/1/comm; $i.ProcessId -gt 1",
             "$i | Stop-ContainerInstance",
             scene.Invoke("-Overlay o.img", "cat /data/end", "root"));
@@ -93,7 +93,7 @@ public class InstanceTests
         Machine.Run("kill", "-9", int.Parse(output.Trim(), CultureInfo.InvariantCulture).ToString(CultureInfo.InvariantCulture));
         // The directory of the session is removed by the keeper, or, when it was the victim, by who looks next.
         var (listed, _) = scene.RunBeside(state,
-            "$ended = $null; while (-not $ended) { $found = Get-ContainerInstance -WarningVariable ended -WarningAction SilentlyContinue; Start-Sleep -Milliseconds 50; if (-not $found) { break } }",
+            "$ended = $null; while (-not $ended) { $found = Get-ContainerInstance -WarningVariable ended -WarningAction SilentlyContinue; [Threading.Thread]::Sleep(50); if (-not $found) { break } }",
             "@($found).Count; \"$ended\"; @(Get-ContainerInstance).Count");
         Assert.StartsWith("0\n", listed, StringComparison.Ordinal);
         Assert.Contains("'victim' has ended without being stopped", listed, StringComparison.Ordinal);

@@ -36,6 +36,9 @@ public class ShellTests
         terminal.WaitFor("Stopped");
         terminal.Type("kill -9 %1; wait; echo job-$((40+2))\r");
         terminal.WaitFor("job-42");
+        // Only at its next prompt does the shell see that there is no stopped job.
+        terminal.Type("\r");
+        terminal.WaitFor("Killed");
         terminal.Type("exit 5\r");
         terminal.WaitFor("after=5");
         terminal.WaitForEnd();
