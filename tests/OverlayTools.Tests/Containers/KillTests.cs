@@ -92,7 +92,8 @@ public class KillTests
         script.WaitForExit();
         scene.AssertNothingLeft();
         Assert.All(helpers, helper => Assert.False(Directory.Exists($"/proc/{helper}") && NameOf(helper).StartsWith("fuse", StringComparison.Ordinal)));
-        Assert.Equal(["ran"], scene.Lines(scene.Invoke("-Overlay o.img", "echo ran")));
+        // With a warning, where it was not unmounted cleanly.
+        Assert.Contains("ran", scene.Lines(scene.Invoke("-Overlay o.img", "echo ran")));
     }
 
     [Theory]
