@@ -135,7 +135,7 @@ public sealed class OutputTests : IDisposable
         })
         {
             var error = Assert.ThrowsAny<System.Management.Automation.RuntimeException>(() => _session.Run("$ErrorActionPreference = 'Stop'; " + script));
-            Assert.Matches("AmbiguousParameterSet|ParameterNotFound|PositionalParameterNotFound|OptionConflict", error.ErrorRecord.FullyQualifiedErrorId);
+            Assert.Matches("AmbiguousParameterSet|MissingMandatoryParameter|ParameterNotFound|PositionalParameterNotFound|OptionConflict", error.ErrorRecord.FullyQualifiedErrorId);
         }
 
         var nothing = Assert.ThrowsAny<System.Management.Automation.RuntimeException>(() => _session.Run("$ErrorActionPreference = 'Stop'; Invoke-ContainerWithOverlay root"));
