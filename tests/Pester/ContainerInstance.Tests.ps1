@@ -93,7 +93,7 @@ Describe 'Output of Invoke-ContainerWithOverlay' -Skip:($missing.Count -gt 0) {
 
     It 'is one string, or bytes' {
         Invoke-ContainerWithOverlay $root -Raw -- printf 'a\nb' | Should -BeExactly "a`nb"
-        Invoke-ContainerWithOverlay $root -Raw -AsByteStream -- printf '\377\000' | Should -Be 255, 0
+        (Invoke-ContainerWithOverlay $root -Raw -AsByteStream -- printf '\377\000') -join ' ' | Should -Be '255 0'
     }
 
     It 'is an object' {
