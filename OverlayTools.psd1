@@ -1,5 +1,7 @@
 @{
     RootModule = 'bin/OverlayTools.dll'
+    # Before the root module: it loads the engine that was compiled for this processor, where there is one.
+    NestedModules = @('bin/OverlayTools.Loader.dll')
     ModuleVersion = '0.1.0'
     GUID = '5d1c5f57-6f0e-4f4b-9d6e-3f2a8f1c9b64'
     Author = 'The OverlayTools authors'

@@ -114,11 +114,23 @@ public static class ErrorIds
     /// <summary>The SIF image already has a writable overlay partition in the primary partition's group.</summary>
     public const string SifOverlayExists = nameof(SifOverlayExists);
 
+    /// <summary>The SIF image has more objects than this module reads.</summary>
+    public const string SifTooManyObjects = nameof(SifTooManyObjects);
+
     /// <summary>A value for a descriptor field is out of its range.</summary>
     public const string SifInvalidValue = nameof(SifInvalidValue);
 
     /// <summary>The file holds no key that can be used for the purpose.</summary>
     public const string KeyInvalid = nameof(KeyInvalid);
+
+    /// <summary>A private key is encrypted, and no passphrase was given.</summary>
+    public const string KeyPassphraseRequired = nameof(KeyPassphraseRequired);
+
+    /// <summary>The passphrase does not open the private key.</summary>
+    public const string KeyPassphraseWrong = nameof(KeyPassphraseWrong);
+
+    /// <summary>A certificate leads to no trusted root, is out of date, or is not for signing code.</summary>
+    public const string CertificateNotTrusted = nameof(CertificateNotTrusted);
 
     /// <summary>The format of an image was not recognised.</summary>
     public const string ImageNotRecognized = nameof(ImageNotRecognized);

@@ -43,6 +43,8 @@ using (var place = new Workplace(options))
         NewImage.ReportParts(place);
     if (options.Wants("sif"))
         SifImages.ReportDiskUse(place);
+    if (options.Wants("import"))
+        ImportTime.ReportAll(place);
     if (options.Wants("large"))
     {
         LargeImage.ReportDiskUse(place);

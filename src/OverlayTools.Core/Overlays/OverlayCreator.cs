@@ -28,7 +28,7 @@ public static class OverlayCreator
             return false;
         Span<byte> start = stackalloc byte[64];
         var count = RandomAccess.Read(file, start, 0);
-        return start[..count].IndexOf("SIF_MAGIC\0"u8) == 32;
+        return SifHeader.Begins(start[..count]);
     }
 
     /// <summary>Makes an image file, or a partition in an existing SIF image.</summary>
