@@ -11,6 +11,7 @@
     PowerShellVersion = '7.4'
     CompatiblePSEditions = @('Core')
     FormatsToProcess = @(
+        'bin/Containers.Format.ps1xml'
         'bin/Drawings.Format.ps1xml'
         'bin/Sif.Format.ps1xml'
         'bin/Overlays.Format.ps1xml'
@@ -26,6 +27,7 @@
         'Copy-OverlayImage'
         'Copy-OverlayItem'
         'Export-SifObject'
+        'Get-ContainerInstance'
         'Get-OverlayImage'
         'Get-OverlayItem'
         'Get-SifDescriptor'
@@ -47,6 +49,8 @@
         'Set-SifPrimaryPartition'
         'Show-OverlayUsage'
         'Show-SifLayout'
+        'Start-ContainerInstance'
+        'Stop-ContainerInstance'
         'Test-OverlayImage'
         'Test-SifImage'
     )

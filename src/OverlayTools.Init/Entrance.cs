@@ -15,6 +15,8 @@ internal static class Entrance
         {
             // Without its supervisor the command would run on with nobody to unmount its layers.
             Privileges.DieWithParent(Processes.Kill);
+            if (Descriptors.HasEnded(InitProtocol.LifeDescriptor))
+                return InitProtocol.FailureExitCode; // it had ended before we asked to die with it
             var plan = PlanFile.Read();
             EnterNamespaces(plan.Namespaces);
             // Making everything a slave has made the session bindable: a bind of the directory above would show it.
@@ -34,6 +36,9 @@ internal static class Entrance
             return InitProtocol.FailureExitCode;
         }
     }
+
+    private static bool IsProgram(string path) =>
+        File.Exists(path) && FileSystemStatus.Check(path, FileSystemStatus.Execute) == 0;
 
     private static void EnterNamespaces(NamespacePlan plan)
     {
@@ -88,28 +93,34 @@ internal static class Entrance
 
     private static int BecomeCommand(ContainerPlan plan, string directory)
     {
+        if (ActionCommand.Resolve(plan, IsProgram) is not { } command)
+            return ContainerInit.Stay();
         var environment = ContainerEnvironment.Merge(plan.Environment, ImageEnvironment.Read(plan.Environment), directory);
-        IReadOnlyList<string> command = [.. Prefix(plan), .. plan.Command];
-        int errno;
-        if (plan.Namespaces.Processes)
-        {
-            errno = FirstProcess.Run(command, environment, out var exitCode);
-            if (errno == 0)
-                return exitCode;
-        }
-        else
+        var isFirst = plan.Namespaces.Processes;
+        if (!isFirst)
         {
             // The runtime of this program ignores it, and what is ignored stays so.
             Processes.Restore(Processes.BrokenPipe);
-            errno = CommandSearch.Execute(command, environment);
+            StatusChannel.Send(InitProtocol.Entered);
         }
 
+        return ReportFailure(
+            CommandSearch.Execute([.. Prefix(plan), .. command], environment, isFirst
+                ? (path, arguments, variables) => ContainerInit.Start(plan.StaysAlive, path, arguments, variables)
+                : Processes.Execute),
+            command[0]);
+    }
+
+    /// <summary>Says that the command could not be executed.</summary>
+    /// <returns>The exit code.</returns>
+    public static int ReportFailure(int errno, string name)
+    {
         var notFound = errno is Errno.ENOENT or Errno.ENOTDIR;
         StatusChannel.Fail(
             notFound ? ErrorIds.ContainerCommandNotFound : ErrorIds.ContainerStartFailed,
             notFound
-                ? $"The command '{command[0]}' does not exist in the container, or its interpreter or a library it needs is missing."
-                : new LinuxException("execve", errno, command[0]).Message);
+                ? $"The command '{name}' does not exist in the container, or its interpreter or a library it needs is missing."
+                : new LinuxException("execve", errno, name).Message);
         return notFound ? InitProtocol.NotFoundExitCode : InitProtocol.FailureExitCode;
     }
 }

@@ -1,4 +1,5 @@
 using System.Text;
+using Microsoft.Win32.SafeHandles;
 using OverlayTools.Containers;
 using OverlayTools.Native;
 
@@ -8,7 +9,9 @@ namespace OverlayTools.Init;
 internal static class ImageEnvironment
 {
     private const string Shell = "/bin/sh";
-    private const int ResultDescriptor = 3;
+    /// <summary>Where the scripts' result is written to.</summary>
+    public const int ResultDescriptor = 3;
+
     private const int LeastDescriptor = 100;
 
     // The scripts of converted docker images may set a PATH without the standard directories: Apptainer adds them.
@@ -34,10 +37,16 @@ internal static class ImageEnvironment
         export -p >&3
         """;
 
+    /// <summary>The command that writes what the scripts export to <see cref="ResultDescriptor"/>; null when the image has
+    /// none, or no shell.</summary>
+    /// <param name="exists">Whether a path is in the container.</param>
+    public static IReadOnlyList<string>? Command(Func<string, bool> exists) =>
+        (exists("/.singularity.d/env") || exists("/environment")) && exists(Shell) ? [Shell, "-c", Script] : null;
+
     /// <summary>What the scripts exported; null when the image has none, or no shell.</summary>
     public static IReadOnlyDictionary<string, string>? Read(EnvironmentPlan plan)
     {
-        if (!(Directory.Exists("/.singularity.d/env") || File.Exists("/environment")) || !File.Exists(Shell))
+        if (Command(Path.Exists) is not { } command)
             return null;
         var (reader, writer) = Descriptors.Pipe();
         using var result = reader;
@@ -52,13 +61,24 @@ internal static class ImageEnvironment
             // The command's input is not for the scripts.
             if (nothing is not null)
                 descriptors.Add((nothing.DangerousGetHandle().ToInt32(), 0));
-            shell = Spawn.Program(Shell, ["sh", "-c", Script],
-                [.. plan.Own.Select(variable => $"{variable.Key}={variable.Value}")], descriptors);
+            shell = Spawn.Program(Shell, command, Variables(plan), descriptors);
         }
 
+        return Parse(result, () => Processes.Wait(shell, block: true)?.ExitCode);
+    }
+
+    /// <summary>What the scripts see of the environment.</summary>
+    public static IReadOnlyList<string> Variables(EnvironmentPlan plan) =>
+        [.. plan.Own.Select(variable => $"{variable.Key}={variable.Value}")];
+
+    /// <summary>Reads the result to its end.</summary>
+    /// <param name="result">What the command writes to.</param>
+    /// <param name="wait">Waits for the command, and returns its exit code.</param>
+    public static IReadOnlyDictionary<string, string>? Parse(SafeFileHandle result, Func<int?> wait)
+    {
         using var stream = new StreamReader(new FileStream(result, FileAccess.Read, bufferSize: 0), Encoding.UTF8);
         var text = stream.ReadToEnd();
-        var exitCode = Processes.Wait(shell, block: true)?.ExitCode;
+        var exitCode = wait();
         if (text.Length > 0)
             return ShellExports.Parse(text);
         StatusChannel.Warn($"The image's environment scripts ended with exit code {exitCode}; their variables are not set.");

@@ -47,7 +47,19 @@ public sealed record ContainerPlan
     /// <summary>A file of the container without which <see cref="CommandPrefix"/> cannot run and is left out; null for none.</summary>
     public string? CommandPrefixNeeds { get; init; }
 
-    /// <summary>The command and its arguments.</summary>
+    /// <summary>What is run.</summary>
+    public ContainerAction Action { get; init; }
+
+    /// <summary>The shell that was asked for, a path in the container; null for the image's own.</summary>
+    public string? ShellPath { get; init; }
+
+    /// <summary>Whether the container goes on when its command has ended, until it is stopped.</summary>
+    public bool StaysAlive { get; init; }
+
+    /// <summary>Whether the command gets the caller's terminal for itself, with its keys and signals.</summary>
+    public bool TakesTerminal { get; init; }
+
+    /// <summary>The command and its arguments; for the other actions, their arguments.</summary>
     public required IReadOnlyList<string> Command { get; init; }
 
     /// <summary>The command's environment.</summary>

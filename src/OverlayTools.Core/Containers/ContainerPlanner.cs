@@ -79,6 +79,9 @@ public static class ContainerPlanner
             FileModeMask = facts.FileModeMask,
             CommandPrefix = fakeRoot is null ? [] : FakeRootPlanner.Prefix,
             CommandPrefixNeeds = fakeRoot?.Loader,
+            Action = request.Action,
+            ShellPath = request.ShellPath,
+            TakesTerminal = request.Action == ContainerAction.Shell,
             Command = request.Command,
             Environment = EnvironmentPlanner.Plan(request, facts, home, fakeRoot is not null, warnings),
             WorkingDirectories = request.WorkingDirectory is { } directory ? [directory]

@@ -6,11 +6,23 @@ public sealed record ContainerRequest
     /// <summary>A SIF image, a bare squashfs or ext3 image, or a directory with a root file system.</summary>
     public required string ImagePath { get; init; }
 
-    /// <summary>The command and its arguments; at least one.</summary>
+    /// <summary>What is run in the image.</summary>
+    public ContainerAction Action { get; init; }
+
+    /// <summary>The command and its arguments, at least one; for the other actions, their arguments.</summary>
     public required IReadOnlyList<string> Command { get; init; }
 
-    /// <summary>What is done with the command, as <c>APPTAINER_COMMAND</c> says it: <c>exec</c>, <c>run</c>, <c>shell</c> ...</summary>
-    public string ActionName { get; init; } = "exec";
+    /// <summary>What is done, as <c>APPTAINER_COMMAND</c> says it.</summary>
+    public string ActionName => Action switch
+    {
+        ContainerAction.Run => "run",
+        ContainerAction.Shell => "shell",
+        ContainerAction.Start => "start",
+        _ => "exec",
+    };
+
+    /// <summary>The shell of <see cref="ContainerAction.Shell"/>, a path in the container; null for its own.</summary>
+    public string? ShellPath { get; init; }
 
     /// <summary>Overlays, bottom to top.</summary>
     public IReadOnlyList<OverlayArgument> Overlays { get; init; } = [];

@@ -19,35 +19,24 @@ public static class ContainerRunner
 
     /// <summary>Opens the images, makes the plan, and starts the container.</summary>
     /// <param name="request">What to run.</param>
-    /// <param name="redirectInput">Whether the caller feeds the command's standard input.</param>
+    /// <param name="streams">What the command reads and writes.</param>
     /// <param name="warnings">Takes what the user should know before the container starts.</param>
     /// <param name="progress">Told of what takes long before the container starts: waiting for an image, a replay, a
     /// copy.</param>
     /// <param name="token">Ends that.</param>
     /// <exception cref="EngineException">When it cannot be run; nothing has been changed then.</exception>
     public static ContainerProcess Start(
-        ContainerRequest request, bool redirectInput, ICollection<string> warnings,
+        ContainerRequest request, ContainerStreams streams, ICollection<string> warnings,
         IProgress<EngineProgress>? progress = null, CancellationToken token = default)
     {
-        ContainerPlanner.CheckOptions(request);
-        var (images, stack) = LockWait.Run(request.WaitForLock, namesHolders => Open(request, namesHolders, progress, token), progress, token);
+        var (images, plan) = Prepare(request, warnings, progress, token);
         using var opened = images;
-        request = ForDirectories(request, stack);
-        BaseMemory.Check(stack, images);
-        foreach (var warning in images.Warnings)
-            warnings.Add(warning);
-
-        // The plan needs a name for the session only; the directory is made when nothing can be refused any more.
-        var session = SessionDirectory.Choose();
-        var plan = ContainerPlanner.Plan(request, stack, Machine.ReadFacts(), session);
-        foreach (var warning in plan.Warnings)
-            warnings.Add(warning);
-        BaseMemory.Record(stack, images);
+        var session = plan.SessionDirectory;
         images.Add(SessionDirectory.Create(session), session);
-        var marks = WriterMarks.For(stack, images);
+        var marks = WriterMarks.For(plan, images.Files);
         try
         {
-            var process = ContainerProcess.Start(plan, images.Files, redirectInput, marks);
+            var process = ContainerProcess.Start(plan, images.Files, streams, marks);
             _ = Task.Run(() => Leftovers.Sweep(Path.GetDirectoryName(session)!), CancellationToken.None);
             return process;
         }
@@ -55,6 +44,29 @@ public static class ContainerRunner
         {
             marks.Dispose();
             Directory.Delete(session);
+            throw;
+        }
+    }
+
+    /// <summary>Opens the images and makes the plan; its session directory is still to be made, since nothing can be refused
+    /// any more when it is.</summary>
+    internal static (ImageSet Images, ContainerPlan Plan) Prepare(
+        ContainerRequest request, ICollection<string> warnings, IProgress<EngineProgress>? progress = null, CancellationToken token = default)
+    {
+        ContainerPlanner.CheckOptions(request);
+        var (images, stack) = LockWait.Run(request.WaitForLock, namesHolders => Open(request, namesHolders, progress, token), progress, token);
+        try
+        {
+            BaseMemory.Check(stack, images);
+            var plan = ContainerPlanner.Plan(ForDirectories(request, stack), stack, Machine.ReadFacts(), SessionDirectory.Choose());
+            foreach (var warning in images.Warnings.Concat(plan.Warnings))
+                warnings.Add(warning);
+            BaseMemory.Record(stack, images);
+            return (images, plan);
+        }
+        catch
+        {
+            images.Dispose();
             throw;
         }
     }

@@ -41,32 +41,10 @@ internal static partial class Namespaces
             throw LinuxException.Last("unshare");
     }
 
-    /// <summary>Starts a process as the first one of a process namespace.</summary>
-    /// <param name="start">Starts it on the calling thread.</param>
+    /// <summary>The calling thread's next child is the first process of a new pid namespace. The thread itself can start no
+    /// thread from here on (<c>pid_namespaces(7)</c>).</summary>
     /// <exception cref="LinuxException">With the error number of the call.</exception>
-    public static int StartFirstProcess(Func<int> start)
-    {
-        // What a thread starts from then on is in the new namespace, and an ordinary user cannot go back: a thread is
-        // given away for it. It stays, for the process's death signal is sent when the thread that started it ends.
-        var started = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
-        var thread = new Thread(() =>
-        {
-            try
-            {
-                Leave(Processes);
-                started.SetResult(start());
-            }
-            catch (Exception error)
-            {
-                started.SetException(error);
-            }
-
-            Thread.Sleep(Timeout.Infinite);
-        })
-        { IsBackground = true };
-        thread.Start();
-        return started.Task.GetAwaiter().GetResult();
-    }
+    public static void UnshareProcesses() => Leave(Processes);
 
     /// <summary>Sets the host name of this namespace.</summary>
     /// <exception cref="LinuxException">With the error number of the call.</exception>
