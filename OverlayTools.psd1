@@ -11,6 +11,7 @@
     FormatsToProcess = @(
         'bin/Sif.Format.ps1xml'
         'bin/Overlays.Format.ps1xml'
+        'bin/Containers.Format.ps1xml'
     )
     CmdletsToExport = @(
         'Add-SifObject'
@@ -19,6 +20,7 @@
         'Copy-OverlayImage'
         'Copy-OverlayItem'
         'Export-SifObject'
+        'Get-ContainerEngine'
         'Get-OverlayImage'
         'Get-OverlayItem'
         'Get-SifDescriptor'
