@@ -138,6 +138,9 @@ public static class ErrorIds
     /// <summary>The container could not be set up.</summary>
     public const string ContainerStartFailed = nameof(ContainerStartFailed);
 
+    /// <summary>The value of an option for a container has not the form, or the meaning, that it needs.</summary>
+    public const string ContainerOptionInvalid = nameof(ContainerOptionInvalid);
+
     /// <summary>The command does not exist in the container.</summary>
     public const string ContainerCommandNotFound = nameof(ContainerCommandNotFound);
 

@@ -54,6 +54,7 @@ internal static class ErrorMapping
         [ErrorIds.HelperFailed] = ErrorCategory.FromStdErr,
         [ErrorIds.NamespaceUnavailable] = ErrorCategory.PermissionDenied,
         [ErrorIds.ContainerStartFailed] = ErrorCategory.OpenError,
+        [ErrorIds.ContainerOptionInvalid] = ErrorCategory.InvalidArgument,
         [ErrorIds.ContainerCommandNotFound] = ErrorCategory.ObjectNotFound,
         [ErrorIds.TarCorrupt] = ErrorCategory.InvalidData,
         [ErrorIds.TarMemberRefused] = ErrorCategory.SecurityError,

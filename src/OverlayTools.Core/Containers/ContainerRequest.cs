@@ -21,23 +21,64 @@ public sealed record ContainerRequest
     /// <summary>Be root in the container.</summary>
     public bool FakeRoot { get; init; }
 
+    /// <summary>Run in a user namespace, the real root too.</summary>
+    public bool UserNamespace { get; init; }
+
+    /// <summary>Further parts of the host, or of images, that show in the container.</summary>
+    public IReadOnlyList<BindArgument> Binds { get; init; } = [];
+
+    /// <summary>What is not mounted: words of <see cref="NoMountNames"/>, or absolute paths of files that the host shares
+    /// by itself.</summary>
+    public IReadOnlyList<string> NoMount { get; init; } = [];
+
+    /// <summary>Do not show the home directory.</summary>
+    public bool NoHome { get; init; }
+
+    /// <summary>Another home directory; null for the user's own.</summary>
+    public HomeArgument? Home { get; init; }
+
+    /// <summary>Show nothing of the host but what was asked for: a small <c>/dev</c>, an empty home and <c>/tmp</c>.</summary>
+    public bool Contain { get; init; }
+
+    /// <summary>Pass none of the caller's variables on.</summary>
+    public bool CleanEnvironment { get; init; }
+
+    /// <summary>Variables for the command; they win over the image's own and the host's.</summary>
+    public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Files of variables, full paths; later ones win, and <see cref="Environment"/> wins over all.</summary>
+    public IReadOnlyList<string> EnvironmentFiles { get; init; } = [];
+
+    /// <summary>Where the command starts, an absolute path in the container; null for <see cref="CurrentDirectory"/>.</summary>
+    public string? WorkingDirectory { get; init; }
+
+    /// <summary>A directory of the host, full path, that holds what is otherwise in memory: the contained home and
+    /// <c>/tmp</c>, and scratch directories. Apptainer's <c>--workdir</c>.</summary>
+    public string? ContainDirectory { get; init; }
+
+    /// <summary>Absolute paths in the container of empty directories for the command's temporary files.</summary>
+    public IReadOnlyList<string> Scratch { get; init; } = [];
+
+    /// <summary>The host name in the container; null for the machine's.</summary>
+    public string? Hostname { get; init; }
+
+    /// <summary>Number processes anew: the container sees none of the host's.</summary>
+    public bool PidNamespace { get; init; }
+
+    /// <summary>Shared memory, semaphores and message queues of its own.</summary>
+    public bool IpcNamespace { get; init; }
+
+    /// <summary>No network but the loopback device.</summary>
+    public bool NetworkNone { get; init; }
+
+    /// <summary>No capabilities, and no way to gain any.</summary>
+    public bool NoPrivileges { get; init; }
+
+    /// <summary>The most that the container may keep in memory, in bytes; null for the kernel's limit, half the memory.</summary>
+    public long? TmpfsSizeBytes { get; init; }
+
     /// <summary>The caller's working directory.</summary>
     public required string CurrentDirectory { get; init; }
-}
-
-/// <summary>An overlay as the user named it.</summary>
-/// <param name="Path">Full path of a directory, an ext3 or squashfs image, or a SIF image with overlay partitions.</param>
-/// <param name="ReadOnly">Whether nothing may change in it.</param>
-public sealed record OverlayArgument(string Path, bool ReadOnly)
-{
-    private const string ReadOnlySuffix = ":ro";
-
-    /// <summary>Splits <c>PATH</c> or <c>PATH:ro</c>; any other colon belongs to the path.</summary>
-    /// <param name="text">As the user typed it.</param>
-    public static OverlayArgument Parse(string text) =>
-        text.EndsWith(ReadOnlySuffix, StringComparison.Ordinal)
-            ? new OverlayArgument(text[..^ReadOnlySuffix.Length], ReadOnly: true)
-            : new OverlayArgument(text, ReadOnly: false);
 }
 
 /// <summary>What a layer is made of.</summary>
@@ -112,6 +153,21 @@ public sealed record MachineFacts
 
     /// <summary>Finds a helper program's path; null when it is not installed.</summary>
     public required Func<HelperProgram, string?> FindHelper { get; init; }
+
+    /// <summary>The groups that the user is in besides the first, with their names.</summary>
+    public IReadOnlyList<(uint Id, string Name)> Groups { get; init; } = [];
+
+    /// <summary>Whether the user may mount file systems without a user namespace (<c>CAP_SYS_ADMIN</c>).</summary>
+    public bool MayMount { get; init; } = true;
+
+    /// <summary>The mode bits that new files of the user lack.</summary>
+    public uint FileModeMask { get; init; } = 0b000_010_010;
+
+    /// <summary>Finds the command <c>fakeroot</c> and what belongs to it; null when it is not installed.</summary>
+    public Func<FakeRootCommand?> FindFakeRoot { get; init; } = () => null;
+
+    /// <summary>Reads a symbolic link of the host; null when the path is none.</summary>
+    public Func<string, string?> LinkTarget { get; init; } = _ => null;
 
     /// <summary>The caller's environment.</summary>
     public required IReadOnlyDictionary<string, string> Environment { get; init; }

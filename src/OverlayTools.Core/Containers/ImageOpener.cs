@@ -116,9 +116,12 @@ internal static class ImageOpener
     private static List<LayerSource> SifOverlays(OverlayArgument argument, OpenImage file, ImageSet set)
     {
         using var sif = SifImage.Open(new FileWindow(file.Handle), argument.Path);
-        var partitions = sif.Overlays.ToList();
+        var partitions = (argument.Id is { } id ? sif.Objects.Where(o => o.Id == id && o.IsPartition(SifPartitionType.Overlay)) : sif.Overlays)
+            .ToList();
         if (partitions.Count == 0)
-            throw new EngineException(ErrorIds.OverlayNotExt3, $"'{argument.Path}' has no overlay partition.",
+            throw new EngineException(ErrorIds.OverlayNotExt3,
+                argument.Id is { } wanted ? $"Object {wanted} of '{argument.Path}' is no overlay partition."
+                    : $"'{argument.Path}' has no overlay partition.",
                 "Give an overlay image, or add a partition with New-OverlayImage.", argument.Path);
 
         // Squashfs alone cannot be written: that is no reason to fail, as for a squashfs file of its own.
