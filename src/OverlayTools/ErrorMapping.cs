@@ -56,6 +56,8 @@ internal static class ErrorMapping
         [ErrorIds.ContainerStartFailed] = ErrorCategory.OpenError,
         [ErrorIds.ContainerOptionInvalid] = ErrorCategory.InvalidArgument,
         [ErrorIds.ContainerCommandNotFound] = ErrorCategory.ObjectNotFound,
+        [ErrorIds.EngineOptionUnsupported] = ErrorCategory.NotImplemented,
+        [ErrorIds.ContainerImagePull] = ErrorCategory.NotInstalled,
         [ErrorIds.TarCorrupt] = ErrorCategory.InvalidData,
         [ErrorIds.TarMemberRefused] = ErrorCategory.SecurityError,
         [ErrorIds.TarUnsupported] = ErrorCategory.InvalidData,

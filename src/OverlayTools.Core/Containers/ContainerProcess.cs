@@ -2,6 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Win32.SafeHandles;
+using OverlayTools.Containers.Engines;
 using OverlayTools.Native;
 
 namespace OverlayTools.Containers;
@@ -16,7 +17,7 @@ public sealed record ContainerOutcome(int ExitCode, EngineException? Failure);
 /// A running container: the plan is being carried out by <c>overlaytools-init</c> in namespaces that <c>unshare(1)</c>
 /// made. A .NET process has several threads, and so cannot enter a user namespace itself.
 /// </summary>
-public sealed class ContainerProcess : IDisposable
+public sealed class ContainerProcess : IRunningContainer
 {
     private readonly ContainerPlan _plan;
     private readonly SafeFileHandle _control;
@@ -34,6 +35,9 @@ public sealed class ContainerProcess : IDisposable
         _control = control;
     }
 
+    /// <inheritdoc/>
+    public ContainerEngineKind Engine => ContainerEngineKind.Native;
+
     /// <summary>The supervising process on the host.</summary>
     public int ProcessId { get; }
 
@@ -41,10 +45,10 @@ public sealed class ContainerProcess : IDisposable
     public Stream? Input { get; private init; }
 
     /// <summary>The command's standard output.</summary>
-    public required Stream Output { get; init; }
+    public Stream? Output { get; init; }
 
     /// <summary>The command's standard error.</summary>
-    public required Stream Error { get; init; }
+    public Stream? Error { get; init; }
 
     /// <summary>Completes when the command has ended and nothing is mounted any more.</summary>
     public Task<ContainerOutcome> Completion { get; private set; } = null!;
@@ -140,8 +144,8 @@ public sealed class ContainerProcess : IDisposable
         Input?.Dispose();
         Stop();
         Completion.Wait();
-        Output.Dispose();
-        Error.Dispose();
+        Output?.Dispose();
+        Error?.Dispose();
     }
 
     private ContainerOutcome Watch(SafeFileHandle status, TerminalMode? terminal)

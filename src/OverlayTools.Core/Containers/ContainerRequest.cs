@@ -1,3 +1,5 @@
+using OverlayTools.Containers.Engines;
+
 namespace OverlayTools.Containers;
 
 /// <summary>What a user asks for: a command in an image, on overlays.</summary>
@@ -6,8 +8,14 @@ public sealed record ContainerRequest
     /// <summary>A SIF image, a bare squashfs or ext3 image, or a directory with a root file system.</summary>
     public required string ImagePath { get; init; }
 
-    /// <summary>The command and its arguments; at least one.</summary>
+    /// <summary>What is run in the image.</summary>
+    public ContainerAction Action { get; init; }
+
+    /// <summary>The command and its arguments, at least one; for the other actions, their arguments.</summary>
     public required IReadOnlyList<string> Command { get; init; }
+
+    /// <summary>The shell of <see cref="ContainerAction.Shell"/>, a path in the container; null for its own.</summary>
+    public string? ShellPath { get; init; }
 
     /// <summary>Overlays, bottom to top.</summary>
     public IReadOnlyList<OverlayArgument> Overlays { get; init; } = [];
@@ -76,6 +84,9 @@ public sealed record ContainerRequest
 
     /// <summary>The most that the container may keep in memory, in bytes; null for the kernel's limit, half the memory.</summary>
     public long? TmpfsSizeBytes { get; init; }
+
+    /// <summary>What shall run it.</summary>
+    public ContainerEngineKind Engine { get; init; }
 
     /// <summary>The caller's working directory.</summary>
     public required string CurrentDirectory { get; init; }

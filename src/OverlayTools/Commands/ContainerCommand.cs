@@ -2,6 +2,7 @@ using System.Collections;
 using System.Diagnostics.CodeAnalysis;
 using System.Management.Automation;
 using OverlayTools.Containers;
+using OverlayTools.Containers.Engines;
 
 namespace OverlayTools.Commands;
 
@@ -78,7 +79,7 @@ public abstract class ContainerCommand : OverlayToolsCommand
 
     /// <summary>Pass none of the caller's variables on.</summary>
     [Parameter]
-    [Alias("cleanenv", "CleanEnv")]
+    [Alias("cleanenv")]
     public SwitchParameter CleanEnvironment { get; set; }
 
     /// <summary>Variables for the command.</summary>
@@ -134,12 +135,18 @@ public abstract class ContainerCommand : OverlayToolsCommand
     [Alias("no-privs")]
     public SwitchParameter NoPrivileges { get; set; }
 
+    /// <summary>What runs the container: OverlayTools itself, or a program that is installed.</summary>
+    [Parameter]
+    public ContainerEngineKind Engine { get; set; }
+
     /// <summary>What the parameters ask for, without a command.</summary>
     /// <returns>False after an error record was written.</returns>
     private protected bool TryDescribe([NotNullWhen(true)] out ContainerRequest? request)
     {
         ContainerRequest? described = null;
-        if (TryResolveNew(Path, out var image))
+        // A name of an image in a registry is for the engine that pulls it.
+        var image = Path;
+        if (ImageReference.IsPulled(Path) || TryResolveNew(Path, out image))
         {
             ForTarget(image, () =>
             {
@@ -188,6 +195,7 @@ public abstract class ContainerCommand : OverlayToolsCommand
             IpcNamespace = IpcNamespace || containAll,
             NetworkNone = NetworkNone,
             NoPrivileges = NoPrivileges,
+            Engine = Engine,
             CurrentDirectory = SessionState.Path.CurrentFileSystemLocation.ProviderPath,
         };
     }

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Management.Automation;
 using System.Text;
 using OverlayTools.Containers;
+using OverlayTools.Containers.Engines;
 
 namespace OverlayTools.Commands;
 
@@ -12,7 +13,7 @@ namespace OverlayTools.Commands;
 public sealed class InvokeContainerWithOverlayCommand : ContainerCommand
 {
     private readonly BlockingCollection<(string Text, bool IsError)> _lines = [];
-    private ContainerProcess? _container;
+    private IRunningContainer? _container;
     private Task _readers = Task.CompletedTask;
     private StreamWriter? _input;
 
@@ -114,16 +115,20 @@ public sealed class InvokeContainerWithOverlayCommand : ContainerCommand
     private void Start(ContainerRequest request)
     {
         var warnings = new List<string>();
-        var container = ContainerRunner.Start(request, MyInvocation.ExpectingInput, warnings);
+        var notes = new List<string>();
+        var piped = MyInvocation.ExpectingInput;
+        var container = ContainerEngines.Start(
+            request, native => ContainerRunner.Start(native, piped, warnings), piped, pipesOutput: true, notes);
         _container = container;
+        notes.ForEach(WriteVerbose);
         warnings.ForEach(WriteWarning);
         if (container.Input is { } input)
             _input = new StreamWriter(input, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false)) { NewLine = "\n" };
 
         // Both have to be read to their ends before the queue is complete.
         _readers = Task.WhenAll(
-                Task.Factory.StartNew(() => Read(container.Output, isError: false), TaskCreationOptions.LongRunning),
-                Task.Factory.StartNew(() => Read(container.Error, isError: true), TaskCreationOptions.LongRunning))
+                Task.Factory.StartNew(() => Read(container.Output!, isError: false), TaskCreationOptions.LongRunning),
+                Task.Factory.StartNew(() => Read(container.Error!, isError: true), TaskCreationOptions.LongRunning))
             .ContinueWith(_ => _lines.CompleteAdding(), TaskScheduler.Default);
     }
 

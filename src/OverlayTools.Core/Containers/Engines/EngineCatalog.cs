@@ -11,8 +11,13 @@ public static class EngineCatalog
     /// <summary>All engines, with all that was found; looks anew each time.</summary>
     public static IReadOnlyList<ContainerEngine> List() => EngineJudgement.Judge(EngineFactsReader.ReadAll());
 
+    /// <summary>One engine, as far as a normal run has to know it.</summary>
+    /// <param name="kind">Which.</param>
+    internal static ContainerEngine Find(ContainerEngineKind kind) =>
+        kind == ContainerEngineKind.Native ? Native() : Foreign(kind);
+
     /// <summary>Our own engine, as far as a normal run has to know it.</summary>
-    internal static ContainerEngine Native()
+    private static ContainerEngine Native()
     {
         var key = Environment.GetEnvironmentVariable("PATH") ?? string.Empty;
         lock (s_gate)
@@ -32,7 +37,7 @@ public static class EngineCatalog
     }
 
     /// <summary>Apptainer or Singularity.</summary>
-    internal static ContainerEngine Foreign(ContainerEngineKind kind)
+    private static ContainerEngine Foreign(ContainerEngineKind kind)
     {
         var essentials = EngineFactsReader.ReadIdentity();
         var facts = kind == ContainerEngineKind.Apptainer

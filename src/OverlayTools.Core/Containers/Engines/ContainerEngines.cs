@@ -1,0 +1,47 @@
+using OverlayTools.Native;
+
+namespace OverlayTools.Containers.Engines;
+
+/// <summary>Starts containers with whatever engine the request, or the machine, calls for.</summary>
+public static class ContainerEngines
+{
+    /// <summary>Chooses the engine, and starts the container.</summary>
+    /// <param name="request">What to run, and by what.</param>
+    /// <param name="startNative">Starts it with our own engine.</param>
+    /// <param name="pipesInput">Whether the caller feeds the command's standard input.</param>
+    /// <param name="pipesOutput">Whether the caller reads the command's standard output and error.</param>
+    /// <param name="notes">Takes what only a curious user wants to know: which engine, and why.</param>
+    /// <exception cref="EngineException">When it cannot be run; nothing has been changed then.</exception>
+    public static IRunningContainer Start(
+        ContainerRequest request, Func<ContainerRequest, IRunningContainer> startNative, bool pipesInput, bool pipesOutput,
+        ICollection<string> notes)
+    {
+        var engine = EngineChooser.Choose(request, EngineCatalog.Find);
+        if (engine.Engine != ContainerEngineKind.Native)
+        {
+            if (request.Engine == ContainerEngineKind.Auto && !ImageReference.IsPulled(request.ImagePath))
+                notes.Add($"The engine Native cannot be used here: {EngineCatalog.Find(ContainerEngineKind.Native).Reason}");
+            return StartForeign(request, engine, pipesInput, pipesOutput, notes);
+        }
+
+        try
+        {
+            notes.Add("The engine Native runs the container.");
+            return startNative(request);
+        }
+        catch (EngineException failure) when (EngineChooser.Instead(request, failure, EngineCatalog.Find) is { } other)
+        {
+            notes.Add($"The engine Native cannot run this: {failure.Message}");
+            return StartForeign(request, other, pipesInput, pipesOutput, notes);
+        }
+    }
+
+    private static ForeignContainer StartForeign(
+        ContainerRequest request, ContainerEngine engine, bool pipesInput, bool pipesOutput, ICollection<string> notes)
+    {
+        ContainerPlanner.CheckOptions(request);
+        var line = ForeignCommandLine.For(request, engine, User.EffectiveId() == 0, Directory.Exists);
+        notes.Add($"Command line: {engine.Path} {string.Join(' ', line.Arguments)}");
+        return ForeignContainer.Start(engine, request, line, pipesInput, pipesOutput);
+    }
+}
