@@ -21,6 +21,7 @@
         'Copy-OverlayItem'
         'Export-SifObject'
         'Get-ContainerEngine'
+        'Get-ContainerInstance'
         'Get-OverlayImage'
         'Get-OverlayItem'
         'Get-SifDescriptor'
@@ -37,6 +38,8 @@
         'Resize-OverlayImage'
         'Set-OverlayImage'
         'Set-SifPrimaryPartition'
+        'Start-ContainerInstance'
+        'Stop-ContainerInstance'
         'Test-OverlayImage'
         'Test-SifImage'
     )

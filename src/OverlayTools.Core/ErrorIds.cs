@@ -144,6 +144,21 @@ public static class ErrorIds
     /// <summary>The command does not exist in the container.</summary>
     public const string ContainerCommandNotFound = nameof(ContainerCommandNotFound);
 
+    /// <summary>The command in the container ended with another exit code than 0, and <c>-ErrorOnExit</c> was given.</summary>
+    public const string ContainerCommandFailed = nameof(ContainerCommandFailed);
+
+    /// <summary>The command in the container did not end within the time that it had.</summary>
+    public const string ContainerTimeout = nameof(ContainerTimeout);
+
+    /// <summary>There is no instance of that name.</summary>
+    public const string InstanceNotFound = nameof(InstanceNotFound);
+
+    /// <summary>There is an instance of that name already.</summary>
+    public const string InstanceExists = nameof(InstanceExists);
+
+    /// <summary>A text that cannot be the name of an instance.</summary>
+    public const string InstanceNameInvalid = nameof(InstanceNameInvalid);
+
     /// <summary>A tar archive contradicts itself or ends too early; the message names the member.</summary>
     public const string TarCorrupt = nameof(TarCorrupt);
 

@@ -18,10 +18,14 @@ internal static class Entrance
         {
             // Without its supervisor the command would run on with nobody to unmount its layers.
             Privileges.DieWithParent(Processes.Kill);
+            if (Descriptors.HasEnded(InitProtocol.LifeDescriptor))
+                return InitProtocol.FailureExitCode; // it had ended before we asked to die with it
             var plan = PlanFile.Read();
             Namespaces.UnshareMounts();
             Mount.Do(null, "/", null, Mount.Flags.Slave | Mount.Flags.Recursive);
             HostBinds.Mount(plan);
+            if (plan.PidNamespace)
+                ShowOwnProcesses(plan);
             Namespaces.EnterRoot(SessionLayout.FinalTree(plan));
             EnterWorkingDirectory(plan);
             GiveUpPrivileges(plan.Identity);
@@ -34,6 +38,22 @@ internal static class Entrance
             return InitProtocol.FailureExitCode;
         }
     }
+
+    // Where the host hides parts of its own /proc, the kernel makes no new one in a user namespace.
+    private static void ShowOwnProcesses(ContainerPlan plan)
+    {
+        using var root = Open.File(SessionLayout.FinalTree(plan), Open.PathOnly | Open.Directory);
+        using var target = Openat2.TryInRoot(root, "/proc", Open.PathOnly | Open.Directory, out _);
+        if (target is null)
+            return;
+        var errno = Mount.Try("proc", $"/proc/self/fd/{target.DangerousGetHandle()}", "proc",
+            Mount.Flags.NoSetUserId | Mount.Flags.NoDevices);
+        if (errno != 0)
+            StatusChannel.Note($"The container sees the host's /proc: {new LinuxException("mount", errno).Message}");
+    }
+
+    private static bool IsProgram(string path) =>
+        File.Exists(path) && FileSystemStatus.Check(path, FileSystemStatus.Execute) == 0;
 
     private static void EnterWorkingDirectory(ContainerPlan plan)
     {
@@ -51,19 +71,41 @@ internal static class Entrance
 
     private static int BecomeCommand(ContainerPlan plan)
     {
-        var command = plan.Command;
-        if (Directory.Exists(EnvironmentScripts) && File.Exists("/bin/sh"))
-            command = ["/bin/sh", "-c", SourceScript, "sh", plan.EnvironmentOverrides.Count.ToString(CultureInfo.InvariantCulture),
-                .. plan.EnvironmentOverrides, .. command];
+        if (ActionCommand.Resolve(plan, IsProgram) is not { } command)
+            return ContainerInit.Stay();
+        var name = command[0];
+        command = WithEnvironmentScripts(plan, command, Path.Exists);
         IReadOnlyList<string> environment = [.. plan.Environment, .. plan.EnvironmentOverrides];
+        if (!plan.PidNamespace)
+            StatusChannel.Send(InitProtocol.Entered);
+        return ReportFailure(
+            CommandSearch.Execute(command, environment, plan.PidNamespace
+                ? (path, arguments, variables) => ContainerInit.Start(plan.StaysAlive, path, arguments, variables)
+                : Processes.Execute),
+            name);
+    }
 
-        var errno = CommandSearch.Execute(command, environment);
+    /// <summary>The command, behind the image's scripts that set variables.</summary>
+    /// <param name="plan">Whose overrides come after the scripts.</param>
+    /// <param name="command">The command.</param>
+    /// <param name="exists">Whether a path is in the container.</param>
+    public static IReadOnlyList<string> WithEnvironmentScripts(
+        ContainerPlan plan, IReadOnlyList<string> command, Func<string, bool> exists) =>
+        exists(EnvironmentScripts) && exists("/bin/sh")
+            ? ["/bin/sh", "-c", SourceScript, "sh", plan.EnvironmentOverrides.Count.ToString(CultureInfo.InvariantCulture),
+                .. plan.EnvironmentOverrides, .. command]
+            : command;
+
+    /// <summary>Says that the command could not be executed.</summary>
+    /// <returns>The exit code.</returns>
+    public static int ReportFailure(int errno, string name)
+    {
         var notFound = errno is Errno.ENOENT or Errno.ENOTDIR;
         StatusChannel.Fail(
             notFound ? ErrorIds.ContainerCommandNotFound : ErrorIds.ContainerStartFailed,
             notFound
-                ? $"The command '{plan.Command[0]}' does not exist in the container, or its interpreter or a library it needs is missing."
-                : new LinuxException("execve", errno, plan.Command[0]).Message);
+                ? $"The command '{name}' does not exist in the container, or its interpreter or a library it needs is missing."
+                : new LinuxException("execve", errno, name).Message);
         return notFound ? InitProtocol.NotFoundExitCode : InitProtocol.FailureExitCode;
     }
 

@@ -6,6 +6,12 @@ switch (args)
 {
     case [InitProtocol.RunMode]:
         return Supervisor.Run();
+    case [InitProtocol.JoinMode]:
+        return JoinedCommand.Run();
+    case [InitProtocol.DetachMode]:
+        return InstanceKeeper.Detach();
+    case [InitProtocol.KeepMode]:
+        return InstanceKeeper.Keep();
     case [InitProtocol.EnterMode]:
         return Entrance.Run();
     case [InitProtocol.HelperMode, var access, .. var command] when command.Length > 0:

@@ -29,7 +29,22 @@ public sealed record ContainerPlan
     /// <summary>A line for the container's <c>/etc/group</c>, or null to leave the file alone.</summary>
     public string? GroupLine { get; init; }
 
-    /// <summary>The command and its arguments.</summary>
+    /// <summary>What is run.</summary>
+    public ContainerAction Action { get; init; }
+
+    /// <summary>The shell that was asked for, a path in the container; null for the image's own.</summary>
+    public string? ShellPath { get; init; }
+
+    /// <summary>Whether processes are numbered anew: the end of the first is the end of all.</summary>
+    public bool PidNamespace { get; init; }
+
+    /// <summary>Whether the container goes on when its command has ended, until it is stopped.</summary>
+    public bool StaysAlive { get; init; }
+
+    /// <summary>Whether the command gets the caller's terminal for itself, with its keys and signals.</summary>
+    public bool TakesTerminal { get; init; }
+
+    /// <summary>The command and its arguments; for the other actions, their arguments.</summary>
     public required IReadOnlyList<string> Command { get; init; }
 
     /// <summary>The command's environment, <c>NAME=value</c>.</summary>

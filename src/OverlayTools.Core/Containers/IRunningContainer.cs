@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using OverlayTools.Containers.Engines;
 
 namespace OverlayTools.Containers;
@@ -23,11 +24,14 @@ public interface IRunningContainer : IDisposable
     /// <summary>Completes when the command has ended and nothing is mounted any more.</summary>
     public Task<ContainerOutcome> Completion { get; }
 
-    /// <summary>What the user should know; complete with <see cref="Completion"/>.</summary>
-    public IReadOnlyList<string> Warnings { get; }
+    /// <summary>What the root file system and the overlays are mounted from, where that is known.</summary>
+    public IReadOnlyList<LayerPlan> Layers { get; }
 
-    /// <summary>What only a curious user wants to know; complete with <see cref="Completion"/>.</summary>
-    public IReadOnlyList<string> Notes { get; }
+    /// <summary>Takes the oldest message that the user should see and that was not taken yet.</summary>
+    public bool TryTakeWarning([NotNullWhen(true)] out string? text);
+
+    /// <summary>Takes the oldest message for curious users that was not taken yet.</summary>
+    public bool TryTakeNote([NotNullWhen(true)] out string? text);
 
     /// <summary>Asks the container to end: the command gets SIGTERM, then SIGKILL.</summary>
     public void Stop();

@@ -6,6 +6,7 @@ namespace OverlayTools.Native;
 internal static partial class Namespaces
 {
     private const int NewMountNamespace = 0x20000;
+    private const int NewPidNamespace = 0x20000000;
 
     [LibraryImport("libc", EntryPoint = "unshare", SetLastError = true)]
     private static partial int Unshare(int flags);
@@ -21,6 +22,15 @@ internal static partial class Namespaces
     public static void UnshareMounts()
     {
         if (Unshare(NewMountNamespace) != 0)
+            throw LinuxException.Last("unshare");
+    }
+
+    /// <summary>The calling thread's next child is the first process of a new pid namespace. The thread itself can start no
+    /// thread from here on (<c>pid_namespaces(7)</c>).</summary>
+    /// <exception cref="LinuxException">With the error number of the call.</exception>
+    public static void UnshareProcesses()
+    {
+        if (Unshare(NewPidNamespace) != 0)
             throw LinuxException.Last("unshare");
     }
 

@@ -10,7 +10,10 @@ internal static unsafe partial class Processes
     public const int Kill = 9;
     public const int Terminate = 15;
     public const int HangUp = 1;
+    public const int ChildEnded = 17;
     public const int TerminalStop = 20;
+    public const int TerminalInput = 21;
+    public const int TerminalOutput = 22;
 
     private const nint Ignored = 1;
     private const int DoNotBlock = 1;
@@ -29,6 +32,12 @@ internal static unsafe partial class Processes
 
     [LibraryImport("libc", EntryPoint = "execve", SetLastError = true)]
     private static partial int ExecVe(byte* path, byte** arguments, byte** environment);
+
+    [LibraryImport("libc", EntryPoint = "setsid", SetLastError = true)]
+    private static partial int SetSession();
+
+    /// <summary>Leaves the session, and with it the terminal.</summary>
+    public static void LeaveSession() => _ = SetSession();
 
     /// <summary>Waits for a child.</summary>
     /// <param name="processId">Which, or -1 for any.</param>

@@ -14,7 +14,7 @@ public abstract class ContainerCommand : OverlayToolsCommand
     [Parameter(Mandatory = true, Position = 0)]
     [Alias("Image")]
     [ValidateNotNullOrEmpty]
-    public string Path { get; set; } = string.Empty;
+    public virtual string Path { get; set; } = string.Empty;
 
     /// <summary>Overlays, bottom to top: directories, ext3 or squashfs images, objects of Get-OverlayImage; <c>:ro</c>
     /// makes one read-only.</summary>

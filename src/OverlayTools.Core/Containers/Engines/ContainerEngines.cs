@@ -8,12 +8,11 @@ public static class ContainerEngines
     /// <summary>Chooses the engine, and starts the container.</summary>
     /// <param name="request">What to run, and by what.</param>
     /// <param name="startNative">Starts it with our own engine.</param>
-    /// <param name="pipesInput">Whether the caller feeds the command's standard input.</param>
-    /// <param name="pipesOutput">Whether the caller reads the command's standard output and error.</param>
+    /// <param name="streams">What the command reads and writes.</param>
     /// <param name="notes">Takes what only a curious user wants to know: which engine, and why.</param>
     /// <exception cref="EngineException">When it cannot be run; nothing has been changed then.</exception>
     public static IRunningContainer Start(
-        ContainerRequest request, Func<ContainerRequest, IRunningContainer> startNative, bool pipesInput, bool pipesOutput,
+        ContainerRequest request, Func<ContainerRequest, IRunningContainer> startNative, ContainerStreams streams,
         ICollection<string> notes)
     {
         var engine = EngineChooser.Choose(request, EngineCatalog.Find);
@@ -21,7 +20,7 @@ public static class ContainerEngines
         {
             if (request.Engine == ContainerEngineKind.Auto && !ImageReference.IsPulled(request.ImagePath))
                 notes.Add($"The engine Native cannot be used here: {EngineCatalog.Find(ContainerEngineKind.Native).Reason}");
-            return StartForeign(request, engine, pipesInput, pipesOutput, notes);
+            return StartForeign(request, engine, streams, notes);
         }
 
         try
@@ -32,16 +31,16 @@ public static class ContainerEngines
         catch (EngineException failure) when (EngineChooser.Instead(request, failure, EngineCatalog.Find) is { } other)
         {
             notes.Add($"The engine Native cannot run this: {failure.Message}");
-            return StartForeign(request, other, pipesInput, pipesOutput, notes);
+            return StartForeign(request, other, streams, notes);
         }
     }
 
     private static ForeignContainer StartForeign(
-        ContainerRequest request, ContainerEngine engine, bool pipesInput, bool pipesOutput, ICollection<string> notes)
+        ContainerRequest request, ContainerEngine engine, ContainerStreams streams, ICollection<string> notes)
     {
         ContainerPlanner.CheckOptions(request);
         var line = ForeignCommandLine.For(request, engine, User.EffectiveId() == 0, Directory.Exists);
-        notes.Add($"Command line: {engine.Path} {string.Join(' ', line.Arguments)}");
-        return ForeignContainer.Start(engine, request, line, pipesInput, pipesOutput);
+        notes.Add($"The engine {engine.Engine} {engine.Version} runs the container: {engine.Path} {string.Join(' ', line.Arguments)}");
+        return ForeignContainer.Start(engine, request, line, streams);
     }
 }

@@ -1,4 +1,5 @@
 using System.Collections;
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.Win32.SafeHandles;
 using OverlayTools.Native;
 
@@ -25,7 +26,6 @@ internal sealed class ForeignContainer : IRunningContainer
         _request = request;
         _ownGroup = ownGroup;
         _error = error is null ? null : new WatchedErrorStream(error);
-        Notes = [$"{engine.Engine} {engine.Version} ({engine.Path}) runs the container."];
     }
 
     /// <inheritdoc/>
@@ -47,20 +47,30 @@ internal sealed class ForeignContainer : IRunningContainer
     public Task<ContainerOutcome> Completion { get; private set; } = null!;
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> Warnings => [];
+    public IReadOnlyList<LayerPlan> Layers => [];
 
     /// <inheritdoc/>
-    public IReadOnlyList<string> Notes { get; }
+    public bool TryTakeWarning([NotNullWhen(true)] out string? text)
+    {
+        text = null; // they are among the lines of standard error
+        return false;
+    }
+
+    /// <inheritdoc/>
+    public bool TryTakeNote([NotNullWhen(true)] out string? text)
+    {
+        text = null;
+        return false;
+    }
 
     /// <summary>Starts the engine's program.</summary>
     /// <param name="engine">An available engine.</param>
     /// <param name="request">What to run.</param>
     /// <param name="line">The request in the engine's words.</param>
-    /// <param name="pipesInput">Whether <see cref="Input"/> feeds the command.</param>
-    /// <param name="pipesOutput">Whether <see cref="Output"/> and <see cref="Error"/> are read.</param>
+    /// <param name="streams">What the command reads and writes.</param>
     /// <exception cref="LinuxException">The program could not be started.</exception>
     public static ForeignContainer Start(
-        ContainerEngine engine, ContainerRequest request, ForeignCommandLine line, bool pipesInput, bool pipesOutput)
+        ContainerEngine engine, ContainerRequest request, ForeignCommandLine line, ContainerStreams streams)
     {
         var program = engine.Path!;
         var descriptors = new List<(int From, int To)>();
@@ -68,13 +78,13 @@ internal sealed class ForeignContainer : IRunningContainer
         Stream? input = null, output = null, error = null;
 
         // A terminal's foreground group gets its signals; for the engine to pass on ours, it has to be in another one.
-        var ownGroup = pipesInput || Console.IsInputRedirected;
-        var terminal = ownGroup ? null : TerminalMode.ForLines();
+        var ownGroup = streams.PipesInput || Console.IsInputRedirected;
+        var terminal = ownGroup ? null : streams.PipesOutput ? TerminalMode.ForLines() : TerminalMode.ForAnother();
         try
         {
-            if (pipesInput)
+            if (streams.PipesInput)
                 input = new FileStream(Pass(0, childReads: true), FileAccess.Write, bufferSize: 0);
-            if (pipesOutput)
+            if (streams.PipesOutput)
             {
                 output = new FileStream(Pass(1, childReads: false), FileAccess.Read, bufferSize: 0);
                 error = new FileStream(Pass(2, childReads: false), FileAccess.Read, bufferSize: 0);
