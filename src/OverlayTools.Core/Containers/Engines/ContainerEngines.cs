@@ -35,6 +35,23 @@ public static class ContainerEngines
         }
     }
 
+    /// <summary>Refuses to start an instance of ours with another engine, and says how to start one of its own.</summary>
+    /// <param name="request">What to run, and by what.</param>
+    /// <param name="instance">The instance's name.</param>
+    /// <exception cref="EngineException"><see cref="ErrorIds.EngineOptionUnsupported"/> or
+    /// <see cref="ErrorIds.ContainerImagePull"/>.</exception>
+    public static void RequireNative(ContainerRequest request, string instance)
+    {
+        var native = request.Engine is ContainerEngineKind.Auto or ContainerEngineKind.Native;
+        if (native && !ImageReference.IsPulled(request.ImagePath))
+            return;
+        var engine = EngineChooser.Choose(request, EngineCatalog.Find);
+        var line = ForeignCommandLine.ForInstance(request, instance, engine, User.EffectiveId() == 0, Directory.Exists);
+        throw new EngineException(ErrorIds.EngineOptionUnsupported,
+            $"Instances are started by the engine Native only: {engine.Engine} keeps its own, and its own list of them.",
+            $"Run: {engine.Path} {string.Join(' ', line.Arguments)}", request.ImagePath);
+    }
+
     private static ForeignContainer StartForeign(
         ContainerRequest request, ContainerEngine engine, ContainerStreams streams, ICollection<string> notes)
     {
