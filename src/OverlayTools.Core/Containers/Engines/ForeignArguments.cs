@@ -29,7 +29,8 @@ internal sealed class ForeignArguments(
             _arguments.Add(instance);
         if (request.Action != ContainerAction.Shell)
             _arguments.AddRange(request.Command);
-        foreach (var name in ForeignCommandLine.BindVariables)
+        // Their values are among the request's binds already; and a path of modules is PowerShell's own affair.
+        foreach (var name in ForeignCommandLine.NotPassedOn)
             _variables[name] = null;
         return new ForeignCommandLine(_arguments, _variables);
     }

@@ -7,9 +7,8 @@ namespace OverlayTools.Containers.Engines;
 /// <param name="Variables">Added to the caller's environment, or taken out of it where null.</param>
 public sealed record ForeignCommandLine(IReadOnlyList<string> Arguments, IReadOnlyDictionary<string, string?> Variables)
 {
-    // Their values are among the request's binds already; both engines would add them once more.
-    private static readonly string[] s_bindVariables =
-        ["APPTAINER_BIND", "APPTAINER_BINDPATH", "SINGULARITY_BIND", "SINGULARITY_BINDPATH"];
+    private static readonly string[] s_notPassedOn =
+        ["APPTAINER_BIND", "APPTAINER_BINDPATH", "SINGULARITY_BIND", "SINGULARITY_BINDPATH", "PSModulePath"];
 
     /// <summary>Says what a request asks for in an engine's words: pure calculation.</summary>
     /// <param name="request">What to run.</param>
@@ -71,8 +70,8 @@ public sealed record ForeignCommandLine(IReadOnlyList<string> Arguments, IReadOn
     public static ForeignCommandLine ListInstances() =>
         new(["--quiet", "instance", "list", "--json"], new Dictionary<string, string?>());
 
-    /// <summary>Variables that the request has taken into account already.</summary>
-    internal static IEnumerable<string> BindVariables => s_bindVariables;
+    /// <summary>Variables of the caller that the engine does not get.</summary>
+    internal static IEnumerable<string> NotPassedOn => s_notPassedOn;
 
     private static string[] Verb(ContainerAction action) => action switch
     {
