@@ -88,12 +88,16 @@ public sealed class ContainerProcess : IRunningContainer
         ContainerPlan plan, IReadOnlyList<SafeFileHandle> images, ContainerStreams streams, WriterMarks marks)
     {
         var init = InitProgram.Find();
-        var unshare = HelperProgram.Unshare.Find() ?? throw HelperProgram.NotFound([HelperProgram.Unshare]);
-        string[] arguments = plan.Identity.InUserNamespace
-            ? [unshare, "--user", "--keep-caps", "--mount", "--propagation", "slave", "--", init, InitProtocol.RunMode]
-            : [unshare, "--mount", "--propagation", "slave", "--", init, InitProtocol.RunMode];
+        string[] arguments = [init, InitProtocol.RunMode];
+        // A mount namespace the program makes itself; a user namespace needs a process of one thread.
+        if (plan.Identity.InUserNamespace)
+        {
+            var unshare = HelperProgram.Unshare.Find() ?? throw HelperProgram.NotFound([HelperProgram.Unshare]);
+            arguments = [unshare, "--user", "--keep-caps", "--mount", "--propagation", "slave", "--", .. arguments];
+        }
+
         using var planFile = InitProgram.Write(JsonSerializer.SerializeToUtf8Bytes(plan, ContainerPlanJson.Default.ContainerPlan));
-        return Launch(unshare, arguments, planFile, plan, images, streams, marks, joined: false);
+        return Launch(arguments[0], arguments, planFile, plan, images, streams, marks, joined: false);
     }
 
     /// <summary>Runs a command in a container that is already there.</summary>
