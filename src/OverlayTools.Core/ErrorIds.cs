@@ -168,6 +168,15 @@ public static class ErrorIds
     /// <summary>A tar archive, or a member of it, is of a form that is not read.</summary>
     public const string TarUnsupported = nameof(TarUnsupported);
 
+    /// <summary>There is no checkpoint of that name.</summary>
+    public const string CheckpointNotFound = nameof(CheckpointNotFound);
+
+    /// <summary>The name of a checkpoint has a character that it must not have.</summary>
+    public const string CheckpointNameInvalid = nameof(CheckpointNameInvalid);
+
+    /// <summary>The file system that holds the image cannot make holes in a file.</summary>
+    public const string HolesUnsupported = nameof(HolesUnsupported);
+
     /// <summary>The disk is full.</summary>
     public const string DiskFull = nameof(DiskFull);
 

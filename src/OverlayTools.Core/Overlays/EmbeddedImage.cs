@@ -66,6 +66,18 @@ internal sealed class EmbeddedImage : ResizableImage
     }
 
     /// <inheritdoc/>
+    public override OverlayImage Replace(
+        SafeFileHandle source, string sourcePath, IProgress<EngineProgress>? progress, CancellationToken token)
+    {
+        MakeElsewhere(RandomAccess.GetLength(source), target =>
+        {
+            SparseCopy.Run(source, sourcePath, target, "Restoring the overlay", progress, token);
+            target.Flush();
+        });
+        return Describe(token);
+    }
+
+    /// <inheritdoc/>
     public override OverlayImage Describe(CancellationToken token) =>
         OverlayReader.Describe(_file, _path, _id, _placement.Offset, _placement.SizeBytes, token);
 

@@ -31,6 +31,32 @@ internal sealed class ImageFile(SafeFileHandle file, string path, bool locked) :
         using var copy = ImageReplacement.Begin(file, path);
         Ftruncate.File(copy.Handle, size, copy.TemporaryPath);
         rebuild.Write(new FileWindow(copy.Handle), progress, token);
+        return Swap(copy, size, token);
+    }
+
+    /// <inheritdoc/>
+    public override OverlayImage Replace(
+        SafeFileHandle source, string sourcePath, IProgress<EngineProgress>? progress, CancellationToken token)
+    {
+        using var copy = ImageReplacement.Begin(file, path);
+        var size = RandomAccess.GetLength(source);
+        if (!FileClone.Try(source, copy.Handle))
+        {
+            Ftruncate.File(copy.Handle, size, copy.TemporaryPath);
+            SparseCopy.Range(source, 0, copy.Handle, 0, size, sourcePath, token,
+                done => progress?.Report(new EngineProgress("Restoring the overlay", done, size)));
+        }
+
+        token.ThrowIfCancellationRequested();
+        return Swap(copy, size, token);
+    }
+
+    /// <inheritdoc/>
+    public override OverlayImage Describe(CancellationToken token) =>
+        OverlayReader.Describe(file, path, id: null, 0, _window.Length, token);
+
+    private OverlayImage Swap(AtomicFile copy, long size, CancellationToken token)
+    {
         // The lock hangs on the open file: whoever opens the new one meanwhile shall find it locked.
         if (locked)
             RangeLock.Acquire(copy.Handle, path, exclusive: true, 0, 0);
@@ -38,10 +64,6 @@ internal sealed class ImageFile(SafeFileHandle file, string path, bool locked) :
         FileLock.Release(copy.Handle, 0, 0);
         return OverlayReader.Describe(copy.Handle, path, id: null, 0, size, token);
     }
-
-    /// <inheritdoc/>
-    public override OverlayImage Describe(CancellationToken token) =>
-        OverlayReader.Describe(file, path, id: null, 0, _window.Length, token);
 
     private void Cut(long size)
     {

@@ -28,6 +28,9 @@ public sealed class OverlayCloneSource : IDisposable
     private OverlayCloneSource(SafeFileHandle file, string path, OverlayLocation location) =>
         (_file, _path, _location) = (file, path, location);
 
+    /// <summary>The partition of a SIF image; null for an image of its own.</summary>
+    public uint? Id => _location.Id;
+
     /// <summary>Opens an image, or a partition of a SIF image.</summary>
     /// <param name="path">The file; it is only read.</param>
     /// <param name="id">The partition of a SIF image that has several.</param>

@@ -1,3 +1,5 @@
+using Microsoft.Win32.SafeHandles;
+
 namespace OverlayTools.Overlays;
 
 /// <summary>An image that is open and locked, in a file of its own or in a SIF image: what changing its size means
@@ -14,6 +16,14 @@ internal abstract class ResizableImage
     /// <summary>Puts a new file system in the old one's place, at once.</summary>
     public abstract OverlayImage Rebuild(
         OverlayRebuild rebuild, long size, IProgress<EngineProgress>? progress, CancellationToken token);
+
+    /// <summary>Puts the content of a file in the place of all that is there, at once.</summary>
+    /// <param name="source">An image in a file of its own.</param>
+    /// <param name="sourcePath">Its path, for errors.</param>
+    /// <param name="progress">Told of the bytes done.</param>
+    /// <param name="token">Stops the work; what was there is still there.</param>
+    public abstract OverlayImage Replace(
+        SafeFileHandle source, string sourcePath, IProgress<EngineProgress>? progress, CancellationToken token);
 
     /// <summary>The image as it is now.</summary>
     public abstract OverlayImage Describe(CancellationToken token);

@@ -6,7 +6,7 @@ namespace OverlayTools.Commands;
 
 /// <summary>Says what overlay images are like, and who uses them.</summary>
 [Cmdlet(VerbsCommon.Get, "OverlayImage", DefaultParameterSetName = PathSet)]
-[OutputType(typeof(OverlayImage))]
+[OutputType(typeof(OverlayImage), typeof(OverlayCheckpoint))]
 public sealed class GetOverlayImageCommand : ImageFileCommand
 {
     private readonly OverlayInspector _inspector = new();
@@ -16,10 +16,22 @@ public sealed class GetOverlayImageCommand : ImageFileCommand
     [ArgumentCompleter(typeof(SifObjectIdCompleter))]
     public uint? Id { get; set; }
 
+    /// <summary>List the checkpoints of the images, not the images.</summary>
+    [Parameter]
+    public SwitchParameter Checkpoint { get; set; }
+
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
         foreach (var path in Images())
-            ForTarget(path, () => WriteObject(_inspector.Inspect(path, Id, Stopped), enumerateCollection: true));
+            ForTarget(path, () => Write(path));
+    }
+
+    private void Write(string path)
+    {
+        if (Checkpoint)
+            WriteObject(OverlayCheckpoints.List(path, Id), enumerateCollection: true);
+        else
+            WriteObject(_inspector.Inspect(path, Id, Stopped), enumerateCollection: true);
     }
 }

@@ -23,6 +23,7 @@ public sealed class NewOverlayImageCommand : OverlayToolsCommand
     /// <remarks>Not from the pipeline: the SizeBytes of an image that is piped here is how large that one is.</remarks>
     [Parameter(Position = 1)]
     [Alias("Size")]
+    [SizeTransformation]
     public long SizeBytes { get; set; } = OverlayCreation.LeastSizeBytes;
 
     /// <summary>Directories to make in the overlay, as absolute paths in the container.</summary>
@@ -56,6 +57,7 @@ public sealed class NewOverlayImageCommand : OverlayToolsCommand
 
     /// <summary>Bytes for each inode.</summary>
     [Parameter]
+    [SizeTransformation]
     public int? BytesPerInode { get; set; }
 
     /// <summary>Inodes: the most files it can hold.</summary>

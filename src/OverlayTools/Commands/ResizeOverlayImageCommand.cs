@@ -43,12 +43,14 @@ public sealed class ResizeOverlayImageCommand : OverlayToolsCommand
     [Parameter(Position = 1, ParameterSetName = InodesLiteralPathSet)]
     [Alias("Size")]
     [ValidateRange(1, long.MaxValue)]
+    [SizeTransformation]
     public long SizeBytes { get; set; }
 
     /// <summary>How many bytes an image shall have more.</summary>
     [Parameter(Mandatory = true, ParameterSetName = GrowPathSet)]
     [Parameter(Mandatory = true, ParameterSetName = GrowLiteralPathSet)]
     [ValidateRange(1, long.MaxValue)]
+    [SizeTransformation]
     public long GrowBy { get; set; }
 
     /// <summary>As small as what an image holds allows.</summary>

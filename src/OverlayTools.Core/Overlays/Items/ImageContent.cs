@@ -48,6 +48,10 @@ internal sealed class ImageContent : OverlayContent
     /// <summary>A file system that is open already, and stays open.</summary>
     public static ImageContent Of(ExtFileSystem fileSystem, string path, uint? id) => new(null, fileSystem, path, id);
 
+    /// <summary>A file system in a window that stays open, and that nobody else writes.</summary>
+    public static ImageContent InWindow(Window window, string path, uint? id, CancellationToken token) =>
+        new(null, AfterReplay(ExtFileSystem.OpenForReading(window), window, isWritten: false, token), path, id);
+
     /// <summary>The one place that is meant.</summary>
     /// <exception cref="EngineException"><see cref="ErrorIds.OptionConflict"/> when there are several.</exception>
     public static OverlayLocation Single(IReadOnlyList<OverlayLocation> locations, string path) =>

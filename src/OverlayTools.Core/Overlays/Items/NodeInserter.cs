@@ -107,8 +107,12 @@ internal sealed class NodeInserter
         return MakeFile(directory, name, node, owner);
     }
 
-    // What is hidden counts as not there; what would hide it is taken away.
-    private uint? Uncover(uint directory, ExtName name, out bool wasHidden)
+    /// <summary>Takes away what would hide a name, in either form.</summary>
+    /// <param name="directory">The directory.</param>
+    /// <param name="name">The name.</param>
+    /// <param name="wasHidden">Whether there was such a mark.</param>
+    /// <returns>The inode that has the name; what is hidden counts as not there.</returns>
+    public uint? Uncover(uint directory, ExtName name, out bool wasHidden)
     {
         wasHidden = false;
         if (OverlayMarks.FileFor(name) is { } mark && _editor.Find(directory, mark) is { } file
@@ -133,9 +137,16 @@ internal sealed class NodeInserter
     private uint MakeDirectory(uint directory, ExtName name, uint permissions, OverlayOwner owner, bool opaque)
     {
         var made = _editor.MakeDirectory(directory, name, permissions, owner.UserId, owner.GroupId);
-        foreach (var attribute in opaque ? OverlayMarks.OpaqueAttributes : [])
-            _editor.SetAttribute(made, attribute, s_yes);
+        if (opaque)
+            MakeOpaque(_editor, made);
         return made;
+    }
+
+    /// <summary>Has a directory show nothing of the base's.</summary>
+    public static void MakeOpaque(ExtEditor editor, uint directory)
+    {
+        foreach (var attribute in OverlayMarks.OpaqueAttributes)
+            editor.SetAttribute(directory, attribute, s_yes);
     }
 
     private uint MakeFile(uint directory, ExtName name, ExtNode node, OverlayOwner owner)

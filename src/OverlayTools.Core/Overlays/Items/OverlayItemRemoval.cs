@@ -43,6 +43,10 @@ public sealed record OverlayItemRemoval
         OverlayEditing.Run(Path, Id, 0, editor => Apply(editor, paths, progress, token), warn ?? (_ => { }), progress, token);
     }
 
+    /// <summary>Removes all of it from an image that is open.</summary>
+    internal void RunIn(ExtEditor editor, CancellationToken token) =>
+        Apply(editor, [.. ItemPaths.Select(path => new OverlayPath(path, Pattern))], null, token);
+
     private void Apply(ExtEditor editor, List<OverlayPath> paths, IProgress<EngineProgress>? progress, CancellationToken token)
     {
         var (upper, owner) = OverlayEditing.Upper(editor, Path);
