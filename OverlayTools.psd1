@@ -13,6 +13,7 @@
         'bin/Sif.Format.ps1xml'
         'bin/Overlays.Format.ps1xml'
         'bin/Containers.Format.ps1xml'
+        'bin/Engines.Format.ps1xml'
     )
     CmdletsToExport = @(
         'Add-SifObject'
@@ -42,10 +43,10 @@
         'Restore-OverlayImage'
         'Set-OverlayImage'
         'Set-SifPrimaryPartition'
-        'Start-ContainerInstance'
-        'Stop-ContainerInstance'
         'Show-OverlayUsage'
         'Show-SifLayout'
+        'Start-ContainerInstance'
+        'Stop-ContainerInstance'
         'Test-OverlayImage'
         'Test-SifImage'
     )

@@ -18,9 +18,13 @@ internal static class InstanceKeeper
     private static bool s_asked;
 
     /// <summary>Leaves session and parent of the starter, which waits for this process.</summary>
-    public static int Detach()
+    /// <param name="imageCount">Images that were inherited.</param>
+    public static int Detach(int imageCount)
     {
         Processes.LeaveSession();
+        // Whatever else the starter had open, and did not mean for us, must not stay open for as long as the instance runs.
+        Descriptors.Close(InitProtocol.ControlDescriptor, InitProtocol.FirstImageDescriptor - 1);
+        Descriptors.Close(InitProtocol.FirstImageDescriptor + imageCount, int.MaxValue);
         var self = Environment.ProcessPath ?? throw new InvalidOperationException("This program has no path.");
         // Everything that was inherited goes on.
         _ = Spawn.Program(self, [self, InitProtocol.KeepMode], OwnEnvironment.Variables(), []);

@@ -26,6 +26,8 @@ internal static class JoinedCommand
         Processes.Ignore(Processes.Interrupt);
         Processes.Ignore(Processes.Quit);
         Processes.Ignore(Processes.HangUp);
+        // What the command leaves in the background must not keep the engine waiting for the end of a pipe.
+        Descriptors.CloseOnExecFrom(InitProtocol.PlanDescriptor);
         var exitCode = InitProtocol.FailureExitCode;
         try
         {

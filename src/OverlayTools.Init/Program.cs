@@ -8,8 +8,8 @@ switch (args)
         return Supervisor.Run();
     case [InitProtocol.JoinMode]:
         return JoinedCommand.Run();
-    case [InitProtocol.DetachMode]:
-        return InstanceKeeper.Detach();
+    case [InitProtocol.DetachMode, var count]:
+        return InstanceKeeper.Detach(int.Parse(count, System.Globalization.CultureInfo.InvariantCulture));
     case [InitProtocol.KeepMode]:
         return InstanceKeeper.Keep();
     case [InitProtocol.EnterMode]:

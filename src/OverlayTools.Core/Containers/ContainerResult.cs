@@ -10,7 +10,7 @@ public sealed record ContainerResult
     public required object Output { get; init; }
 
     /// <summary>What it wrote to standard error, in lines.</summary>
-    public required IReadOnlyList<string> Error { get; init; }
+    public required string[] Error { get; init; }
 
     /// <summary>From its start until nothing was mounted any more.</summary>
     public required TimeSpan Duration { get; init; }
@@ -28,8 +28,8 @@ public sealed record ContainerResult
     public string? Instance { get; init; }
 
     /// <summary>The command and its arguments, as they were given.</summary>
-    public required IReadOnlyList<string> Command { get; init; }
+    public required string[] Command { get; init; }
 
     /// <summary>The layers of the container, bottom to top.</summary>
-    public required IReadOnlyList<LayerPlan> Layers { get; init; }
+    public required LayerPlan[] Layers { get; init; }
 }

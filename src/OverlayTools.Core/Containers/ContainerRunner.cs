@@ -38,6 +38,7 @@ public static class ContainerRunner
         var plan = ContainerPlanner.Plan(request, stack, Machine.ReadFacts(), SessionDirectory.Choose());
         return plan with
         {
+            Environment = ShellPrompt.Add(request.Action, plan.Environment),
             Action = request.Action,
             ShellPath = request.ShellPath,
             TakesTerminal = request.Action == ContainerAction.Shell,

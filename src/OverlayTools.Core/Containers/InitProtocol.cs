@@ -50,7 +50,8 @@ internal static class InitProtocol
     /// <summary>First argument: enter the namespaces of a running instance and run a command there.</summary>
     public const string JoinMode = "join";
 
-    /// <summary>First argument: leave the session of the caller, and keep an instance.</summary>
+    /// <summary>First argument: leave the session of the caller, and keep an instance. How many images
+    /// were passed follows.</summary>
     public const string DetachMode = "detach";
 
     /// <summary>First argument: keep an instance.</summary>

@@ -6,6 +6,7 @@ namespace OverlayTools.Native;
 /// <summary>Calls that make descriptors (<c>pipe2(2)</c>, <c>memfd_create(2)</c>) or decide who inherits them.</summary>
 internal static unsafe partial class Descriptors
 {
+    private const nint CloseRangeCall = 436; // the same number on every architecture
     private const int CloseOnExec = 0x80000;
     private const uint MemoryCloseOnExec = 1;
     private const uint RangeCloseOnExec = 4;
@@ -82,12 +83,18 @@ internal static unsafe partial class Descriptors
         return duplicate >= 0 ? new SafeFileHandle(duplicate, true) : throw LinuxException.Last("fcntl");
     }
 
+    /// <summary>Closes whatever is open between two numbers, both included.</summary>
+    public static void Close(int first, int last)
+    {
+        if (CloseRange(CloseRangeCall, (uint)first, (uint)last, 0) != 0)
+            throw LinuxException.Last("close_range");
+    }
+
     /// <summary>Whatever is open from <paramref name="first"/> on will not survive the next exec (<c>close_range(2)</c>).</summary>
     /// <exception cref="LinuxException">With the error number of the call.</exception>
     public static void CloseOnExecFrom(int first)
     {
-        const nint systemCall = 436; // the same number on every architecture
-        if (CloseRange(systemCall, (uint)first, uint.MaxValue, RangeCloseOnExec) != 0)
+        if (CloseRange(CloseRangeCall, (uint)first, uint.MaxValue, RangeCloseOnExec) != 0)
             throw LinuxException.Last("close_range");
     }
 }

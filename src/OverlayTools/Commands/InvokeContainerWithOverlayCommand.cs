@@ -16,10 +16,8 @@ namespace OverlayTools.Commands;
 public sealed class InvokeContainerWithOverlayCommand : ContainerCommand
 {
     private const string CommandSet = "Command";
-    private const string RunSet = "Run";
     private const string ShellSet = "Shell";
-    private const string InstanceCommandSet = "InstanceCommand";
-    private const string InstanceRunSet = "InstanceRun";
+    private const string InstanceSet = "Instance";
     private const string InstanceShellSet = "InstanceShell";
     private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(200);
 
@@ -35,15 +33,13 @@ public sealed class InvokeContainerWithOverlayCommand : ContainerCommand
 
     /// <inheritdoc/>
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = CommandSet)]
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = RunSet)]
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = ShellSet)]
     [Alias("Image")]
     [ValidateNotNullOrEmpty]
     public override string Path { get; set; } = string.Empty;
 
     /// <summary>The instance to run in, in place of a container of its own.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = InstanceCommandSet)]
-    [Parameter(Mandatory = true, ParameterSetName = InstanceRunSet)]
+    [Parameter(Mandatory = true, ParameterSetName = InstanceSet)]
     [Parameter(Mandatory = true, ParameterSetName = InstanceShellSet)]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(InstanceNameCompleter))]
@@ -51,10 +47,8 @@ public sealed class InvokeContainerWithOverlayCommand : ContainerCommand
 
     /// <summary>The command and its arguments, best after <c>--</c>; with <c>-Run</c>, the arguments of the run script.</summary>
     [Parameter(Position = 1, ValueFromRemainingArguments = true, ParameterSetName = CommandSet)]
-    [Parameter(Position = 1, ValueFromRemainingArguments = true, ParameterSetName = RunSet)]
     [Parameter(Position = 1, ValueFromRemainingArguments = true, ParameterSetName = ShellSet)]
-    [Parameter(Position = 0, ValueFromRemainingArguments = true, ParameterSetName = InstanceCommandSet)]
-    [Parameter(Position = 0, ValueFromRemainingArguments = true, ParameterSetName = InstanceRunSet)]
+    [Parameter(Position = 0, ValueFromRemainingArguments = true, ParameterSetName = InstanceSet)]
     [Parameter(Position = 0, ValueFromRemainingArguments = true, ParameterSetName = InstanceShellSet)]
     [AllowNull]
     [AllowEmptyString]
@@ -62,8 +56,8 @@ public sealed class InvokeContainerWithOverlayCommand : ContainerCommand
     public object?[] Command { get; set; } = [];
 
     /// <summary>Run the image's run script.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = RunSet)]
-    [Parameter(Mandatory = true, ParameterSetName = InstanceRunSet)]
+    [Parameter(ParameterSetName = CommandSet)]
+    [Parameter(ParameterSetName = InstanceSet)]
     public SwitchParameter Run { get; set; }
 
     /// <summary>Start a shell on the caller's terminal.</summary>
@@ -79,9 +73,7 @@ public sealed class InvokeContainerWithOverlayCommand : ContainerCommand
 
     /// <summary>The command's standard input: a line for each object, bytes as they are.</summary>
     [Parameter(ValueFromPipeline = true, ParameterSetName = CommandSet)]
-    [Parameter(ValueFromPipeline = true, ParameterSetName = RunSet)]
-    [Parameter(ValueFromPipeline = true, ParameterSetName = InstanceCommandSet)]
-    [Parameter(ValueFromPipeline = true, ParameterSetName = InstanceRunSet)]
+    [Parameter(ValueFromPipeline = true, ParameterSetName = InstanceSet)]
     [AllowNull]
     [AllowEmptyString]
     [AllowEmptyCollection]
@@ -89,23 +81,17 @@ public sealed class InvokeContainerWithOverlayCommand : ContainerCommand
 
     /// <summary>Emit all output as one text, or, with <c>-AsByteStream</c>, as one array.</summary>
     [Parameter(ParameterSetName = CommandSet)]
-    [Parameter(ParameterSetName = RunSet)]
-    [Parameter(ParameterSetName = InstanceCommandSet)]
-    [Parameter(ParameterSetName = InstanceRunSet)]
+    [Parameter(ParameterSetName = InstanceSet)]
     public SwitchParameter Raw { get; set; }
 
     /// <summary>Emit the output as bytes, exactly as they were written.</summary>
     [Parameter(ParameterSetName = CommandSet)]
-    [Parameter(ParameterSetName = RunSet)]
-    [Parameter(ParameterSetName = InstanceCommandSet)]
-    [Parameter(ParameterSetName = InstanceRunSet)]
+    [Parameter(ParameterSetName = InstanceSet)]
     public SwitchParameter AsByteStream { get; set; }
 
     /// <summary>Emit one object, with exit code, output and more.</summary>
     [Parameter(ParameterSetName = CommandSet)]
-    [Parameter(ParameterSetName = RunSet)]
-    [Parameter(ParameterSetName = InstanceCommandSet)]
-    [Parameter(ParameterSetName = InstanceRunSet)]
+    [Parameter(ParameterSetName = InstanceSet)]
     public SwitchParameter AsObject { get; set; }
 
     /// <summary>Treat an exit code other than 0 as an error.</summary>
@@ -117,7 +103,7 @@ public sealed class InvokeContainerWithOverlayCommand : ContainerCommand
     [ValidateRange(0.001, 2_000_000)]
     public double TimeoutSeconds { get; set; }
 
-    private bool InInstance => ParameterSetName is InstanceCommandSet or InstanceRunSet or InstanceShellSet;
+    private bool InInstance => ParameterSetName is InstanceSet or InstanceShellSet;
 
     private object Target => InInstance ? Instance : Path;
 
@@ -365,8 +351,8 @@ public sealed class InvokeContainerWithOverlayCommand : ContainerCommand
             Engine = container.Engine.ToString(),
             Path = InInstance ? container.Layers[0].Path : Path,
             Instance = InInstance ? Instance : null,
-            Command = _command,
-            Layers = container.Layers,
+            Command = [.. _command],
+            Layers = [.. container.Layers],
         });
     }
 

@@ -104,6 +104,21 @@ internal sealed class Scene : IDisposable
         return output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
     }
 
+    /// <summary>A command line that runs commands of a script in a process of their own.</summary>
+    public IReadOnlyList<string> CommandLine(params string[] commands) => [.. Host("TMPDIR=" + Temporary), string.Join("; ", commands)];
+
+    /// <summary>The words before a program that become the user, with temporary files in the scene's folder.</summary>
+    public IReadOnlyList<string> Environment =>
+        [.. _who == Who.Root ? [] : OrdinaryUser.Become, "env", "LC_ALL=C", "TMPDIR=" + Temporary, "TERM=dumb"];
+
+    /// <summary>Where the states of instances are kept, as a command of a script.</summary>
+    public string KeepState()
+    {
+        Directory.CreateDirectory(this["state"]);
+        Own(this["state"]);
+        return $"$env:XDG_STATE_HOME = '{this["state"]}'";
+    }
+
     /// <summary>The process that watches over the container that the script runs.</summary>
     public static int SupervisorOf(Process script)
     {

@@ -35,7 +35,7 @@ public sealed record ContainerInstance
     public required string Path { get; init; }
 
     /// <summary>Its overlays, bottom to top; <c>:ro</c> marks those that do not change.</summary>
-    public required IReadOnlyList<string> Overlay { get; init; }
+    public required string[] Overlay { get; init; }
 
     /// <summary>Whose it is.</summary>
     public required string UserName { get; init; }
@@ -65,7 +65,7 @@ public sealed record ContainerInstance
         KeeperProcessId = record.Keeper.Id,
         SupervisorProcessId = record.Supervisor.Id,
         Path = record.ImagePath,
-        Overlay = record.Overlays,
+        Overlay = [.. record.Overlays],
         UserName = record.UserName,
         HostName = record.HostName,
         Started = record.Started.ToLocalTime(),

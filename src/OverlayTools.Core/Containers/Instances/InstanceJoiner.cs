@@ -33,7 +33,7 @@ public static class InstanceJoiner
             TakesTerminal = request.Action == ContainerAction.Shell,
             StaysAlive = false,
             Command = request.Command,
-            Environment = [.. environment, .. InstanceEnvironment.Of(record.Name)],
+            Environment = ShellPrompt.Add(request.Action, [.. environment, .. InstanceEnvironment.Of(record.Name)]),
             EnvironmentOverrides = overrides,
             WorkingDirectories = [request.CurrentDirectory, home, "/"],
         };

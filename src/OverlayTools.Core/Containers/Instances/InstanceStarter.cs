@@ -80,7 +80,7 @@ public static class InstanceStarter
                 inherited.Pass(error, 2);
                 for (var i = 0; i < images.Files.Count; i++)
                     inherited.Pass(images.Files[i], InitProtocol.FirstImageDescriptor + i);
-                var child = Spawn.Program(init, [init, InitProtocol.DetachMode], OwnEnvironment.Variables(), inherited.Mapping);
+                var child = Spawn.Program(init, [init, InitProtocol.DetachMode, images.Files.Count.ToString(CultureInfo.InvariantCulture)], OwnEnvironment.Variables(), inherited.Mapping);
                 _ = Processes.Wait(child, block: true);
             }
 
