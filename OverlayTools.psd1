@@ -11,11 +11,11 @@
     PowerShellVersion = '7.4'
     CompatiblePSEditions = @('Core')
     FormatsToProcess = @(
-        'bin/Containers.Format.ps1xml'
         'bin/Drawings.Format.ps1xml'
         'bin/Sif.Format.ps1xml'
         'bin/Overlays.Format.ps1xml'
         'bin/Containers.Format.ps1xml'
+        'bin/Engines.Format.ps1xml'
     )
     CmdletsToExport = @(
         'Add-SifObject'
@@ -27,6 +27,7 @@
         'Copy-OverlayImage'
         'Copy-OverlayItem'
         'Export-SifObject'
+        'Get-ContainerEngine'
         'Get-ContainerInstance'
         'Get-OverlayImage'
         'Get-OverlayItem'

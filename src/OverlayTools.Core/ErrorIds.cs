@@ -206,4 +206,10 @@ public static class ErrorIds
 
     /// <summary>Any other failure of the operating system; the message carries its text.</summary>
     public const string IOFailed = nameof(IOFailed);
+
+    /// <summary>The chosen engine has no way to express an option, or a path.</summary>
+    public const string EngineOptionUnsupported = nameof(EngineOptionUnsupported);
+
+    /// <summary>The image has to be pulled or converted first, and nothing that does that is installed.</summary>
+    public const string ContainerImagePull = nameof(ContainerImagePull);
 }

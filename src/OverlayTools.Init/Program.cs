@@ -20,6 +20,8 @@ switch (args)
         return Entrance.Run();
     case [InitProtocol.HelperMode, var access, .. var command] when command.Length > 0:
         return HelperProcess.Become(access == InitProtocol.DenyWriting, command);
+    case [InitProtocol.TrialMode, var directory, var options]:
+        return MountTrial.Run(directory, options);
     default:
         Console.Error.WriteLine("overlaytools-init is started by OverlayTools itself; use Invoke-ContainerWithOverlay.");
         return InitProtocol.FailureExitCode;

@@ -26,10 +26,19 @@ internal sealed class Session(ContainerPlan plan)
         Mount.Do("tmpfs", plan.SessionDirectory, "tmpfs", Mount.Flags.NoSetUserId, "mode=0755");
         _mounted.Add((plan.SessionDirectory, null, null));
         Directory.CreateDirectory(FinalTree);
+        // Side by side: each FUSE program takes its time to start.
         for (var i = 0; i < plan.Layers.Count; i++)
             MountLayer(i);
         for (var i = 0; i < plan.DataImages.Count; i++)
             MountDataImage(i);
+        foreach (var (_, fuse, _) in _mounted)
+            fuse?.WaitUntilReady();
+        for (var i = 1; i < plan.Layers.Count; i++)
+        {
+            if (plan.Layers[i] is { Content.Length: > 0 } or { ReadOnly: false })
+                RefuseLinks(plan.Layers[i], SessionLayout.Layer(plan, i));
+        }
+
         if (plan.Stack.Driver == StackDriver.None)
             MountRootAlone();
         else
@@ -60,6 +69,7 @@ internal sealed class Session(ContainerPlan plan)
         for (var i = _mounted.Count - 1; i >= 0; i--)
         {
             var (target, fuse, written) = _mounted[i];
+            fuse?.WaitUntilDecided();
             if (plan.Stack.Upper is { } upper && target == SessionLayout.Layer(plan, upper))
             {
                 RemoveScratch(SessionLayout.Work(plan, upper));
@@ -117,13 +127,13 @@ internal sealed class Session(ContainerPlan plan)
         var keeper = MarkKeeper.For(layer);
         var fuse = LayerMounter.Mount(layer, target, $"{plan.SessionDirectory}/layer{index}.log");
         _mounted.Add((target, fuse, keeper));
-        if (index > 0 && (layer.Content.Length > 0 || !layer.ReadOnly))
-            RefuseLinks(layer, target);
     }
 
     // Whoever made the overlay could otherwise point these at any directory of the host, which root would then write to.
     private static void RefuseLinks(LayerPlan layer, string target)
     {
+        if (layer.Content.Length == 0 && layer.ReadOnly)
+            return;
         foreach (var name in new[] { "upper", "work" })
         {
             if (new FileInfo($"{target}/{name}").LinkTarget is not null)
@@ -184,6 +194,7 @@ internal sealed class Session(ContainerPlan plan)
             OverlayMounter.FuseCommand(plan, FinalTree), FinalTree, $"{plan.SessionDirectory}/overlay.log", -1, denyWriting: false);
         _mounted.Add((FinalTree, fuse, null));
         _isStackedByFuse = true;
+        fuse.WaitUntilReady();
     }
 
     private static bool UnmountPatiently(string target)

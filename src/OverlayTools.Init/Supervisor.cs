@@ -25,6 +25,8 @@ internal static class Supervisor
         try
         {
             Privileges.BecomeSubreaper();
+            if (!plan.Identity.InUserNamespace)
+                LeaveHostMounts();
             if (plan.Identity.InUserNamespace && !WaitForMaps())
                 return exitCode;
 
@@ -61,6 +63,22 @@ internal static class Supervisor
         return before;
     }
 
+    // On the main thread, before any other that looks at files: threads that it starts come along.
+    private static void LeaveHostMounts()
+    {
+        try
+        {
+            Namespaces.Leave(Namespaces.Mounts);
+        }
+        catch (LinuxException error)
+        {
+            throw new EngineException(ErrorIds.NamespaceUnavailable, $"A mount namespace could not be made: {error.Message}",
+                "Root needs the capability CAP_SYS_ADMIN; inside another container it may lack it.", inner: error);
+        }
+
+        Mount.Do(null, "/", null, Mount.Flags.Slave | Mount.Flags.Recursive);
+    }
+
     private static bool WaitForMaps()
     {
         StatusChannel.Send(InitProtocol.NamespacesReady);
@@ -95,6 +113,9 @@ internal static class Supervisor
         {
             while (Processes.Wait(-1, block: false) is { } ended)
                 session.NoteEnd(ended.ProcessId, ended.ExitCode);
+            // The usual case, without a look at /proc: what is looked at there has to be forgotten when it ends.
+            if (!Processes.HasChildren())
+                return;
 
             var stragglers = ChildProcesses.Of(Environment.ProcessId).Where(child => !helpers.Contains(child)).ToList();
             if (stragglers.Count == 0)

@@ -34,7 +34,7 @@ internal sealed class ContainerExchange : IDisposable
     /// <summary>Starts the threads.</summary>
     /// <param name="container">A container with at least one stream of ours.</param>
     /// <param name="inBytes">Whether standard output is bytes, not lines.</param>
-    public ContainerExchange(ContainerProcess container, bool inBytes)
+    public ContainerExchange(IRunningContainer container, bool inBytes)
     {
         var work = new List<Action>();
         if (container.Output is { } output)

@@ -62,6 +62,8 @@ internal static class ErrorMapping
         [ErrorIds.ContainerStartFailed] = ErrorCategory.OpenError,
         [ErrorIds.ContainerOptionInvalid] = ErrorCategory.InvalidArgument,
         [ErrorIds.ContainerCommandNotFound] = ErrorCategory.ObjectNotFound,
+        [ErrorIds.EngineOptionUnsupported] = ErrorCategory.NotImplemented,
+        [ErrorIds.ContainerImagePull] = ErrorCategory.NotInstalled,
         [ErrorIds.ContainerCommandFailed] = ErrorCategory.FromStdErr,
         [ErrorIds.ContainerTimeout] = ErrorCategory.OperationTimeout,
         [ErrorIds.InstanceNotFound] = ErrorCategory.ObjectNotFound,

@@ -37,7 +37,8 @@ public static class ContainerPlanner
             return path;
         }
 
-        _ = Need(HelperProgram.Unshare);
+        if (identity.InUserNamespace)
+            _ = Need(HelperProgram.Unshare);
         // Root writes the maps itself.
         if (identity.Kind == IdentityKind.SubordinateIds && facts.UserId != 0)
         {

@@ -5,6 +5,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Win32.SafeHandles;
+using OverlayTools.Containers.Engines;
 using OverlayTools.Native;
 
 namespace OverlayTools.Containers;
@@ -19,7 +20,7 @@ public sealed record ContainerOutcome(int ExitCode, EngineException? Failure);
 /// A running container: the plan is being carried out by <c>overlaytools-init</c> in namespaces that <c>unshare(1)</c>
 /// made. A .NET process has several threads, and so cannot enter a user namespace itself.
 /// </summary>
-public sealed class ContainerProcess : IDisposable
+public sealed class ContainerProcess : IRunningContainer
 {
     private readonly ContainerPlan _plan;
     private readonly bool _joined;
@@ -41,11 +42,17 @@ public sealed class ContainerProcess : IDisposable
         _control = control;
     }
 
+    /// <inheritdoc/>
+    public ContainerEngineKind Engine => ContainerEngineKind.Native;
+
     /// <summary>The supervising process on the host.</summary>
     public int ProcessId { get; }
 
     /// <summary>What is being carried out.</summary>
     public ContainerPlan Plan => _plan;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<LayerPlan> Layers => _plan.Layers;
 
     /// <summary>The command's standard input; null when it has the caller's.</summary>
     public Stream? Input { get; private init; }
@@ -81,12 +88,16 @@ public sealed class ContainerProcess : IDisposable
         ContainerPlan plan, IReadOnlyList<SafeFileHandle> images, ContainerStreams streams, WriterMarks marks)
     {
         var init = InitProgram.Find();
-        var unshare = HelperProgram.Unshare.Find() ?? throw HelperProgram.NotFound([HelperProgram.Unshare]);
-        string[] arguments = plan.Identity.InUserNamespace
-            ? [unshare, "--user", "--keep-caps", "--mount", "--propagation", "slave", "--", init, InitProtocol.RunMode]
-            : [unshare, "--mount", "--propagation", "slave", "--", init, InitProtocol.RunMode];
+        string[] arguments = [init, InitProtocol.RunMode];
+        // A mount namespace the program makes itself; a user namespace needs a process of one thread.
+        if (plan.Identity.InUserNamespace)
+        {
+            var unshare = HelperProgram.Unshare.Find() ?? throw HelperProgram.NotFound([HelperProgram.Unshare]);
+            arguments = [unshare, "--user", "--keep-caps", "--mount", "--propagation", "slave", "--", .. arguments];
+        }
+
         using var planFile = InitProgram.Write(JsonSerializer.SerializeToUtf8Bytes(plan, ContainerPlanJson.Default.ContainerPlan));
-        return Launch(unshare, arguments, planFile, plan, images, streams, marks, joined: false);
+        return Launch(arguments[0], arguments, planFile, plan, images, streams, marks, joined: false);
     }
 
     /// <summary>Runs a command in a container that is already there.</summary>

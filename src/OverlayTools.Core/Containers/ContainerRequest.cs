@@ -1,3 +1,5 @@
+using OverlayTools.Containers.Engines;
+
 namespace OverlayTools.Containers;
 
 /// <summary>What a user asks for: a command in an image, on overlays.</summary>
@@ -97,6 +99,9 @@ public sealed record ContainerRequest
 
     /// <summary>The most that the container may keep in memory, in bytes; null for the kernel's limit, half the memory.</summary>
     public long? TmpfsSizeBytes { get; init; }
+
+    /// <summary>What shall run it.</summary>
+    public ContainerEngineKind Engine { get; init; }
 
     /// <summary>The caller's working directory.</summary>
     public required string CurrentDirectory { get; init; }

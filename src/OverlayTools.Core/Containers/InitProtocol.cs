@@ -29,6 +29,18 @@ internal static class InitProtocol
     /// <summary>First argument: become a FUSE program that ends with its parent.</summary>
     public const string HelperMode = "helper";
 
+    /// <summary>First argument: try what mounting is allowed, in the directory and with the overlay options that follow.</summary>
+    public const string TrialMode = "trial";
+
+    /// <summary>A step of the trial, followed by its error number: mounting a tmpfs.</summary>
+    public const string TmpfsStep = "tmpfs";
+
+    /// <summary>A step of the trial: mounting an overlay.</summary>
+    public const string OverlayStep = "overlay";
+
+    /// <summary>A step of the trial: replacing a directory in the overlay.</summary>
+    public const string ReplaceStep = "replace";
+
     /// <summary>Second argument of the helper mode: answer attempts to open the image for writing with EACCES.</summary>
     public const string DenyWriting = "deny-writing";
 

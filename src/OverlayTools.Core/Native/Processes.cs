@@ -22,6 +22,9 @@ internal static unsafe partial class Processes
     [LibraryImport("libc", EntryPoint = "waitpid", SetLastError = true)]
     private static partial int WaitPid(int processId, out int status, int options);
 
+    [LibraryImport("libc", EntryPoint = "waitid", SetLastError = true)]
+    private static partial int WaitId(int kind, uint id, byte* information, int options);
+
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int SendSignal(int processId, int signal);
 
@@ -60,6 +63,15 @@ internal static unsafe partial class Processes
             if (errno != Errno.EINTR)
                 throw new LinuxException("waitpid", errno);
         }
+    }
+
+    /// <summary>Whether this process has any child, running or ended, that nobody has waited for.</summary>
+    public static bool HasChildren()
+    {
+        const int all = 0; // P_ALL
+        const int look = 1 | 4 | 0x01000000; // WNOHANG, WEXITED, WNOWAIT: nothing is taken
+        var information = stackalloc byte[128]; // siginfo_t
+        return WaitId(all, 0, information, look) == 0 || Marshal.GetLastPInvokeError() != Errno.ECHILD;
     }
 
     /// <summary>Sends a signal; a process that is gone is no failure.</summary>

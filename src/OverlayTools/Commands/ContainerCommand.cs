@@ -2,6 +2,7 @@ using System.Collections;
 using System.Diagnostics.CodeAnalysis;
 using System.Management.Automation;
 using OverlayTools.Containers;
+using OverlayTools.Containers.Engines;
 
 namespace OverlayTools.Commands;
 
@@ -134,6 +135,10 @@ public abstract class ContainerCommand : OverlayToolsCommand
     [Alias("no-privs")]
     public SwitchParameter NoPrivileges { get; set; }
 
+    /// <summary>What runs the container: OverlayTools itself, or a program that is installed.</summary>
+    [Parameter]
+    public ContainerEngineKind Engine { get; set; }
+
     /// <summary>Run on a copy of the writable overlay, and forget it at the end.</summary>
     [Parameter]
     public SwitchParameter Ephemeral { get; set; }
@@ -180,7 +185,9 @@ public abstract class ContainerCommand : OverlayToolsCommand
     private protected bool TryDescribe([NotNullWhen(true)] out ContainerRequest? request)
     {
         ContainerRequest? described = null;
-        if (TryResolveNew(Path, out var image))
+        // A name of an image in a registry is for the engine that pulls it.
+        var image = Path;
+        if (ImageReference.IsPulled(Path) || TryResolveNew(Path, out image))
         {
             ForTarget(image, () =>
             {
@@ -232,6 +239,7 @@ public abstract class ContainerCommand : OverlayToolsCommand
             NoPrivileges = NoPrivileges,
             Ephemeral = Ephemeral,
             WaitForLock = WaitForLock,
+            Engine = Engine,
             CurrentDirectory = SessionState.Path.CurrentFileSystemLocation.ProviderPath,
         };
     }

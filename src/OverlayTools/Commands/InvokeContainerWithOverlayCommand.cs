@@ -4,6 +4,7 @@ using System.Management.Automation;
 using System.Text;
 using OverlayTools.Completion;
 using OverlayTools.Containers;
+using OverlayTools.Containers.Engines;
 using OverlayTools.Containers.Instances;
 
 namespace OverlayTools.Commands;
@@ -25,7 +26,7 @@ public sealed class InvokeContainerWithOverlayCommand : ContainerCommand
     private readonly MemoryStream _bytes = new();
     private readonly Stopwatch _time = new();
     private IReadOnlyList<string> _command = [];
-    private ContainerProcess? _container;
+    private IRunningContainer? _container;
     private ContainerExchange? _exchange;
     private Timer? _timer;
     private volatile bool _timedOut;
@@ -247,10 +248,12 @@ public sealed class InvokeContainerWithOverlayCommand : ContainerCommand
             ? ContainerStreams.Inherited
             : new ContainerStreams(FeedsInput, PipesOutput: true);
         var warnings = new List<string>();
+        var notes = new List<string>();
         _time.Start();
         _container = InInstance
             ? InstanceJoiner.Start(Instance, request, streams)
-            : ContainerRunner.Start(request, streams, warnings, Progress, Stopped);
+            : ContainerEngines.Start(request, native => ContainerRunner.Start(native, streams, warnings, Progress, Stopped), streams, notes);
+        notes.ForEach(WriteVerbose);
         warnings.ForEach(WriteWarning);
         if (streams.PipesOutput)
             _exchange = new ContainerExchange(_container, AsByteStream || Raw);
@@ -298,7 +301,7 @@ public sealed class InvokeContainerWithOverlayCommand : ContainerCommand
     }
 
     // What it wrote may still be on its way to the disk. For that there is no limit: nothing is lost.
-    private ContainerOutcome WaitForEnd(ContainerProcess container)
+    private ContainerOutcome WaitForEnd(IRunningContainer container)
     {
         var waiting = Stopwatch.StartNew();
         ForTarget(Target, () =>
@@ -315,7 +318,7 @@ public sealed class InvokeContainerWithOverlayCommand : ContainerCommand
         return container.Completion.GetAwaiter().GetResult();
     }
 
-    private void WriteMessages(ContainerProcess container)
+    private void WriteMessages(IRunningContainer container)
     {
         if (Stopped.IsCancellationRequested)
             return;
@@ -325,7 +328,7 @@ public sealed class InvokeContainerWithOverlayCommand : ContainerCommand
             WriteWarning(warning);
     }
 
-    private void EmitCollected(ContainerProcess container, ContainerOutcome outcome)
+    private void EmitCollected(IRunningContainer container, ContainerOutcome outcome)
     {
         if (!Collects)
             return;
@@ -345,11 +348,11 @@ public sealed class InvokeContainerWithOverlayCommand : ContainerCommand
             Error = [.. _errorLines],
             Duration = _time.Elapsed,
             TimedOut = _timedOut,
-            Engine = "Native",
-            Path = InInstance ? container.Plan.Layers[0].Path : Path,
+            Engine = container.Engine.ToString(),
+            Path = InInstance ? container.Layers[0].Path : Path,
             Instance = InInstance ? Instance : null,
             Command = [.. _command],
-            Layers = [.. container.Plan.Layers],
+            Layers = [.. container.Layers],
         });
     }
 

@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using OverlayTools.Containers;
+using OverlayTools.Containers.Engines;
 using OverlayTools.Containers.Instances;
 
 namespace OverlayTools.Commands;
@@ -39,6 +40,7 @@ public sealed class StartContainerInstanceCommand : ContainerCommand
             return;
         ForTarget(request.ImagePath, () =>
         {
+            ContainerEngines.RequireNative(request, Name);
             var warnings = new List<string>();
             try
             {
