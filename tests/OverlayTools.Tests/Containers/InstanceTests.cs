@@ -108,9 +108,11 @@ public class InstanceTests
     public void Names_are_checked_unique_and_completed_and_nothing_happens_with_WhatIf()
     {
         using var scene = new Scene(Who.Root);
+        var (planned, _) = scene.RunBeside(scene.KeepState(), "Start-ContainerInstance c.sif none -WhatIf; \"$(@(Get-ContainerInstance).Count) started\"");
+        Assert.Contains("What if: ", planned, StringComparison.Ordinal);
+        Assert.EndsWith("0 started\n", planned, StringComparison.Ordinal);
         var (output, _) = scene.RunBeside(scene.KeepState(),
             "foreach ($bad in '../x', 'a b', '.', '..', '.a', 'ä') { Start-ContainerInstance c.sif $bad -ErrorAction SilentlyContinue; $Error[0].FullyQualifiedErrorId }",
-            "Start-ContainerInstance c.sif none -WhatIf; @(Get-ContainerInstance).Count",
             "$null = Start-ContainerInstance c.sif one; Start-ContainerInstance c.sif one -ErrorAction SilentlyContinue; $Error[0].FullyQualifiedErrorId",
             "$null = Start-ContainerInstance c.sif two",
             "(TabExpansion2 'Stop-ContainerInstance t').CompletionMatches.CompletionText",
@@ -125,7 +127,7 @@ public class InstanceTests
         Assert.Equal(
         [
             .. Enumerable.Repeat("InstanceNameInvalid,OverlayTools.Commands.StartContainerInstanceCommand", 6),
-            "0", "InstanceExists,OverlayTools.Commands.StartContainerInstanceCommand", "two", "one", "2",
+            "InstanceExists,OverlayTools.Commands.StartContainerInstanceCommand", "two", "one", "2",
             "InstanceNotFound,OverlayTools.Commands.GetContainerInstanceCommand", "0",
             "255 InstanceNotFound,OverlayTools.Commands.InvokeContainerWithOverlayCommand",
             "OptionConflict,OverlayTools.Commands.InvokeContainerWithOverlayCommand",
