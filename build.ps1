@@ -6,10 +6,12 @@ Builds, tests, documents and packages OverlayTools.
 .DESCRIPTION
 The PowerShell face of the dotnet commands. Tasks run in the order given; one that fails ends the script.
 
-Build    builds the whole solution, which fills bin/: `Import-Module ./OverlayTools.psd1` works from then on.
+Build    builds the whole solution, which fills bin/: `Import-Module ./OverlayTools.psd1` works from then on. In Release,
+         bin/x64 (or bin/arm64, on such a machine) has the engine compiled ahead. Where the package of that compiler
+         (microsoft.netcore.app.crossgen2) cannot be had, set the environment variable PublishReadyToRun to false.
 Test     builds, and runs all xunit tests.
 Docs     makes the help in en-US/ from the pages in docs/en-US. Needs the module Microsoft.PowerShell.PlatyPS.
-Package  builds, and puts the module into output/OverlayTools/<version>/.
+Package  builds, and puts the module into out/OverlayTools/<version>/, and a .nupkg for a gallery beside it.
 Pester   packages, and runs tests/Pester on the package. Needs the module Pester, 5 or 6.
 Bench    runs the benchmarks, optimised.
 Clean    removes what these tasks made, save en-US/.
@@ -42,7 +44,7 @@ $ErrorActionPreference = 'Stop'
 Set-StrictMode -Version 3
 
 $manifest = Join-Path $PSScriptRoot OverlayTools.psd1
-$output = Join-Path $PSScriptRoot output
+$output = Join-Path $PSScriptRoot out
 $version = (Import-PowerShellDataFile $manifest).ModuleVersion
 $package = Join-Path $output OverlayTools $version
 
@@ -102,6 +104,7 @@ function Invoke-Package {
     if (Test-Path $package) {
         Remove-Item $package -Recurse
     }
+    Remove-Item (Join-Path $output *.nupkg) -ErrorAction Ignore
     $null = New-Item $package -ItemType Directory -Force
     foreach ($item in 'OverlayTools.psd1', 'bin', 'en-US', 'LICENSE', 'README.md') {
         $source = Join-Path $PSScriptRoot $item
@@ -112,10 +115,46 @@ function Invoke-Package {
             Write-Warning "The package lacks '$item': there is no such file."
         }
     }
-    # Comments on the source, which only a compiler reads.
-    Remove-Item (Join-Path $package bin *.xml), (Join-Path $package bin deps *.xml) -Exclude *.Format.ps1xml
+    # Comments on the source, and where its lines are: for compilers and debuggers.
+    Get-ChildItem (Join-Path $package bin) -Recurse -Include *.xml, *.pdb | Remove-Item
     $null = Test-ModuleManifest (Join-Path $package OverlayTools.psd1)
     Get-Item $package
+    New-GalleryPackage
+}
+
+# The form in which a gallery takes a module (and Publish-PSResource makes it): the module's files, and what it exports as tags.
+function New-GalleryPackage {
+    $data = Import-PowerShellDataFile $manifest
+    $tags = @($data.PrivateData.PSData.Tags) + 'PSModule', 'PSIncludes_Cmdlet' + ($data.CmdletsToExport | ForEach-Object { "PSCmdlet_$_" })
+    $escape = [Security.SecurityElement]
+    $nuspec = Join-Path $output OverlayTools.nuspec
+    @"
+<?xml version="1.0" encoding="utf-8"?>
+<package xmlns="http://schemas.microsoft.com/packaging/2011/08/nuspec.xsd">
+  <metadata>
+    <id>OverlayTools</id>
+    <version>$version</version>
+    <authors>$($escape::Escape($data.Author))</authors>
+    <requireLicenseAcceptance>false</requireLicenseAcceptance>
+    <license type="expression">MIT</license>
+    <readme>README.md</readme>
+    <description>$($escape::Escape($data.Description))</description>
+    <copyright>$($escape::Escape($data.Copyright))</copyright>
+    <tags>$($tags -join ' ')</tags>
+  </metadata>
+  <files>
+    <file src="**" target="" />
+  </files>
+</package>
+"@ | Set-Content $nuspec
+    try {
+        Invoke-Program dotnet pack (Join-Path $PSScriptRoot src OverlayTools) --no-build --configuration $Configuration --output $output `
+            "-p:NuspecFile=$nuspec" "-p:NuspecBasePath=$package" '-p:NoDefaultExcludes=true' '-p:NoWarn=NU5100%3BNU5110%3BNU5111%3BNU5128%3BNU5119' | Out-Null
+    }
+    finally {
+        Remove-Item $nuspec
+    }
+    Get-Item (Join-Path $output "OverlayTools.$version.nupkg")
 }
 
 function Invoke-Pester {
@@ -145,7 +184,7 @@ function Invoke-Bench {
 
 function Invoke-Clean {
     # A checkout may have other files of its owner's: only what a build makes goes.
-    $made = @('bin', 'output', 'artifacts', 'BenchmarkDotNet.Artifacts') | ForEach-Object { Join-Path $PSScriptRoot $_ }
+    $made = @('bin', 'out', 'artifacts', 'BenchmarkDotNet.Artifacts') | ForEach-Object { Join-Path $PSScriptRoot $_ }
     $made += Get-ChildItem (Join-Path $PSScriptRoot src), (Join-Path $PSScriptRoot tests) -Directory -Recurse |
         Where-Object { $_.Name -in 'bin', 'obj', 'TestResults' } | ForEach-Object FullName
     $made | Where-Object { Test-Path $_ } | Remove-Item -Recurse -Force

@@ -18,4 +18,7 @@ public sealed class EngineException(
 
     /// <summary>The path or object that the failure is about, or null.</summary>
     public object? Target { get; } = target;
+
+    /// <summary>The same failure, naming the file that it is about.</summary>
+    internal EngineException About(string file) => new(ErrorId, $"'{file}': {Message}", RecommendedAction, Target ?? file, this);
 }

@@ -81,6 +81,12 @@ public static class ErrorIds
     /// <summary>More changes at once than the image's journal holds.</summary>
     public const string OverlayChangeTooLarge = nameof(OverlayChangeTooLarge);
 
+    /// <summary>The squashfs file system contradicts itself.</summary>
+    public const string SquashfsCorrupt = nameof(SquashfsCorrupt);
+
+    /// <summary>The squashfs file system is of a version, or compressed in a way, that is not read.</summary>
+    public const string SquashfsUnsupported = nameof(SquashfsUnsupported);
+
     /// <summary>The file is not a SIF image.</summary>
     public const string SifBadMagic = nameof(SifBadMagic);
 
@@ -114,11 +120,23 @@ public static class ErrorIds
     /// <summary>The SIF image already has a writable overlay partition in the primary partition's group.</summary>
     public const string SifOverlayExists = nameof(SifOverlayExists);
 
+    /// <summary>The SIF image has more objects than this module reads.</summary>
+    public const string SifTooManyObjects = nameof(SifTooManyObjects);
+
     /// <summary>A value for a descriptor field is out of its range.</summary>
     public const string SifInvalidValue = nameof(SifInvalidValue);
 
     /// <summary>The file holds no key that can be used for the purpose.</summary>
     public const string KeyInvalid = nameof(KeyInvalid);
+
+    /// <summary>A private key is encrypted, and no passphrase was given.</summary>
+    public const string KeyPassphraseRequired = nameof(KeyPassphraseRequired);
+
+    /// <summary>The passphrase does not open the private key.</summary>
+    public const string KeyPassphraseWrong = nameof(KeyPassphraseWrong);
+
+    /// <summary>A certificate leads to no trusted root, is out of date, or is not for signing code.</summary>
+    public const string CertificateNotTrusted = nameof(CertificateNotTrusted);
 
     /// <summary>The format of an image was not recognised.</summary>
     public const string ImageNotRecognized = nameof(ImageNotRecognized);
@@ -138,8 +156,26 @@ public static class ErrorIds
     /// <summary>The container could not be set up.</summary>
     public const string ContainerStartFailed = nameof(ContainerStartFailed);
 
+    /// <summary>The value of an option for a container has not the form, or the meaning, that it needs.</summary>
+    public const string ContainerOptionInvalid = nameof(ContainerOptionInvalid);
+
     /// <summary>The command does not exist in the container.</summary>
     public const string ContainerCommandNotFound = nameof(ContainerCommandNotFound);
+
+    /// <summary>The command in the container ended with another exit code than 0, and <c>-ErrorOnExit</c> was given.</summary>
+    public const string ContainerCommandFailed = nameof(ContainerCommandFailed);
+
+    /// <summary>The command in the container did not end within the time that it had.</summary>
+    public const string ContainerTimeout = nameof(ContainerTimeout);
+
+    /// <summary>There is no instance of that name.</summary>
+    public const string InstanceNotFound = nameof(InstanceNotFound);
+
+    /// <summary>There is an instance of that name already.</summary>
+    public const string InstanceExists = nameof(InstanceExists);
+
+    /// <summary>A text that cannot be the name of an instance.</summary>
+    public const string InstanceNameInvalid = nameof(InstanceNameInvalid);
 
     /// <summary>A tar archive contradicts itself or ends too early; the message names the member.</summary>
     public const string TarCorrupt = nameof(TarCorrupt);
@@ -170,4 +206,10 @@ public static class ErrorIds
 
     /// <summary>Any other failure of the operating system; the message carries its text.</summary>
     public const string IOFailed = nameof(IOFailed);
+
+    /// <summary>The chosen engine has no way to express an option, or a path.</summary>
+    public const string EngineOptionUnsupported = nameof(EngineOptionUnsupported);
+
+    /// <summary>The image has to be pulled or converted first, and nothing that does that is installed.</summary>
+    public const string ContainerImagePull = nameof(ContainerImagePull);
 }

@@ -1,70 +1,147 @@
+using System.Text;
 using Microsoft.Win32.SafeHandles;
+using OverlayTools.Containers;
 using OverlayTools.Native;
 
 namespace OverlayTools.Init;
 
 /// <summary>
-/// Finds which bind destinations the root file system lacks, and makes them in a layer below it: directories that both
-/// have are merged, with the root file system's owner and mode.
+/// Makes the files and directories that mounts need. What the root file system lacks is made in a layer below it, where
+/// it changes nothing. What an overlay has taken away (a whiteout hides all layers below) is missing all the same in the
+/// merged tree: it is made there, and taken away again at the end; or, where the tree is read-only, in a layer on top.
 /// </summary>
-internal static class BindPoints
+internal sealed class BindPoints(ContainerPlan plan)
 {
-    private const int MostLinks = 40;
+    private const uint DirectoryMode = 0b111_101_101;
+    private const uint FileMode = 0b110_100_100;
 
-    /// <summary>Where a path really leads inside the tree, and whether it exists. Links are followed inside the tree,
-    /// also a last one that dangles.</summary>
-    /// <returns>The path without links, absolute; null when the links go in circles or through a file.</returns>
-    public static (string Path, bool Exists)? Resolve(SafeFileHandle root, string path)
+    private readonly List<(string Parent, string Name, bool IsDirectory)> _made = [];
+
+    /// <summary>Makes what the root file system lacks, in the layer below it.</summary>
+    public void MakeBelow()
     {
-        var pending = new Stack<string>(Components(path).Reverse());
-        var resolved = new List<string>();
-        var links = 0;
-        var exists = true;
-        while (pending.TryPop(out var name))
+        var skeleton = SessionLayout.Skeleton(plan);
+        Directory.CreateDirectory(skeleton);
+        using var root = Open.File(SessionLayout.Layer(plan, 0), Open.PathOnly | Open.Directory);
+        using var below = Open.File(skeleton, Open.PathOnly | Open.Directory);
+        foreach (var (destination, isDirectory) in Needed())
         {
-            if (name == "..")
+            if (TreePath.Resolve(root, destination) is { Exists: false } missing)
+                TreePath.Make(below, missing.Path, isDirectory, DirectoryMode, FileMode);
+        }
+    }
+
+    /// <summary>Makes what the merged tree still lacks, if it can be written.</summary>
+    public void MakeInTree()
+    {
+        using var tree = Open.File(SessionLayout.FinalTree(plan), Open.PathOnly | Open.Directory);
+        foreach (var (destination, isDirectory) in Needed())
+        {
+            if (TreePath.Resolve(tree, destination) is not { Exists: false } missing)
+                continue;
+            try
             {
-                if (resolved.Count > 0)
-                    resolved.RemoveAt(resolved.Count - 1);
-                continue;
+                _made.AddRange(TreePath.Make(tree, missing.Path, isDirectory, DirectoryMode, FileMode));
             }
-
-            resolved.Add(name);
-            if (!exists)
-                continue;
-
-            using var entry = Openat2.TryInRoot(root, "/" + string.Join('/', resolved), Open.PathOnly | Open.NoFollow, out var errno);
-            if (entry is null)
+            catch (LinuxException)
             {
-                if (errno != Errno.ENOENT)
-                    return null;
-                exists = false;
-                continue;
+                // Whether the mount can do without is decided when it is made.
             }
+        }
+    }
 
-            if (Readlinkat.TargetOf(entry) is not { } target)
+    /// <summary>Makes what a read-only merged tree lacks, in the layer on top of it.</summary>
+    /// <returns>Whether anything is missing: the layers have to be stacked once more then.</returns>
+    public bool MakeOnTop()
+    {
+        var top = SessionLayout.Top(plan);
+        var any = false;
+        using var tree = Open.File(SessionLayout.FinalTree(plan), Open.PathOnly | Open.Directory);
+        foreach (var (destination, isDirectory) in Needed())
+        {
+            if (TreePath.Resolve(tree, destination) is not { Exists: false } missing)
                 continue;
-            if (++links > MostLinks)
-                return null;
-            resolved.RemoveAt(resolved.Count - 1);
-            if (target.StartsWith('/'))
-                resolved.Clear();
-            foreach (var component in Components(target).Reverse())
-                pending.Push(component);
+            Directory.CreateDirectory(top);
+            using var layer = Open.File(top, Open.PathOnly | Open.Directory);
+            TreePath.Make(layer, missing.Path, isDirectory, DirectoryMode, FileMode);
+            CopyOwners(tree, layer, missing.Path);
+            any = true;
         }
 
-        return ("/" + string.Join('/', resolved), exists);
+        if (any)
+        {
+            using var layer = Open.File(top, Open.PathOnly | Open.Directory);
+            CopyOwner(tree, layer, "/");
+        }
+
+        return any;
     }
 
-    /// <summary>Makes an empty file or directory at the path below the skeleton directory.</summary>
-    public static void Create(string skeleton, string path, bool directory)
+    /// <summary>Takes away again what was made in the merged tree and is still empty.</summary>
+    public void RemoveAgain()
     {
-        var full = skeleton + path;
-        Directory.CreateDirectory(directory ? full : Path.GetDirectoryName(full)!);
-        if (!directory && !File.Exists(full))
-            File.WriteAllBytes(full, []);
+        if (_made.Count == 0)
+            return;
+        // Where the tree's FUSE program has died there is nothing to take away from.
+        using var tree = Open.TryFile(SessionLayout.FinalTree(plan), Open.PathOnly | Open.Directory, 0, out _);
+        if (tree is null)
+            return;
+        foreach (var (parentPath, text, isDirectory) in Enumerable.Reverse(_made))
+        {
+            var name = Encoding.UTF8.GetBytes(text);
+            using var parent = Openat2.TryInRoot(tree, parentPath, Open.PathOnly | Open.Directory, out _);
+            if (parent is null)
+                continue;
+            try
+            {
+                if (isDirectory || Statx.Of(parent, name) is { FileType: Statx.RegularFile, Size: 0 })
+                    _ = Unlinkat.Try(parent, name, isDirectory);
+            }
+            catch (LinuxException)
+            {
+                // Gone already.
+            }
+        }
+
+        _made.Clear();
     }
 
-    private static IEnumerable<string> Components(string path) =>
-        path.Split('/', StringSplitOptions.RemoveEmptyEntries).Where(component => component != ".");
+    // Where a mount covers the place, what lies in the tree does not show: what is needed below it is the mount's.
+    private IEnumerable<(string Destination, bool IsDirectory)> Needed()
+    {
+        var covered = new List<string>();
+        foreach (var mount in plan.Mounts)
+        {
+            if (mount.Kind == MountKind.Account)
+                continue;
+            if (!covered.Exists(outer => mount.Destination.StartsWith(outer + "/", StringComparison.Ordinal)))
+                yield return (mount.Destination, mount.Kind == MountKind.Image ? DataImages.IsDirectory(plan, mount) : mount.IsDirectory);
+            covered.Add(mount.Destination.TrimEnd('/'));
+        }
+    }
+
+    // A directory on top shows its own owner and permissions, not those of the directory that it is merged with.
+    private static void CopyOwners(SafeFileHandle tree, SafeFileHandle layer, string path)
+    {
+        for (var slash = path.IndexOf('/', 1); slash > 0; slash = path.IndexOf('/', slash + 1))
+            CopyOwner(tree, layer, path[..slash]);
+    }
+
+    private static void CopyOwner(SafeFileHandle tree, SafeFileHandle layer, string path)
+    {
+        using var original = Openat2.TryInRoot(tree, path, Open.PathOnly | Open.Directory, out _);
+        using var copy = Openat2.TryInRoot(layer, path, Open.ReadOnly | Open.Directory, out _);
+        if (original is null || copy is null)
+            return;
+        try
+        {
+            var status = Statx.Of(original);
+            File.SetUnixFileMode(copy, (UnixFileMode)status.Permissions);
+            Fchown.File(copy, status.UserId, status.GroupId, path);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // An owner without a name in the namespace stays the session's.
+        }
+    }
 }

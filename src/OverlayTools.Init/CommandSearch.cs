@@ -9,10 +9,28 @@ internal static class CommandSearch
 
     /// <summary>Becomes the command.</summary>
     /// <returns>The error number; only a failure returns.</returns>
-    public static int Execute(IReadOnlyList<string> command, IReadOnlyList<string> environment)
+    public static int Execute(IReadOnlyList<string> command, IReadOnlyList<string> environment) =>
+        Execute(command, environment, Processes.Execute);
+
+    /// <summary>Has the first program that can be executed executed.</summary>
+    /// <param name="command">The command and its arguments.</param>
+    /// <param name="environment">Its environment.</param>
+    /// <param name="execute">Gets a program's path, its arguments and its environment; returns an error number.</param>
+    public static int Execute(
+        IReadOnlyList<string> command, IReadOnlyList<string> environment,
+        Func<string, IReadOnlyList<string>, IReadOnlyList<string>, int> execute)
     {
+        int ExecuteFile(string file)
+        {
+            // A script without an interpreter line is the shell's.
+            var errno = execute(file, command, environment);
+            return errno == Errno.ENOEXEC
+                ? execute("/bin/sh", ["/bin/sh", file, .. command.Skip(1)], environment)
+                : errno;
+        }
+
         if (command[0].Contains('/', StringComparison.Ordinal))
-            return ExecuteFile(command[0], command, environment);
+            return ExecuteFile(command[0]);
         if (command[0].Length == 0)
             return Errno.ENOENT;
 
@@ -20,7 +38,7 @@ internal static class CommandSearch
         var result = Errno.ENOENT;
         foreach (var directory in (path?[PathVariable.Length..] ?? "/usr/bin:/bin").Split(':'))
         {
-            var errno = ExecuteFile(directory.Length > 0 ? $"{directory}/{command[0]}" : command[0], command, environment);
+            var errno = ExecuteFile(directory.Length > 0 ? $"{directory}/{command[0]}" : command[0]);
             if (errno == Errno.EACCES)
                 result = errno;
             else if (errno is not (Errno.ENOENT or Errno.ENOTDIR))
@@ -28,14 +46,5 @@ internal static class CommandSearch
         }
 
         return result;
-    }
-
-    // A script without an interpreter line is the shell's.
-    private static int ExecuteFile(string file, IReadOnlyList<string> command, IReadOnlyList<string> environment)
-    {
-        var errno = Processes.Execute(file, command, environment);
-        return errno == Errno.ENOEXEC
-            ? Processes.Execute("/bin/sh", ["/bin/sh", file, .. command.Skip(1)], environment)
-            : errno;
     }
 }

@@ -1,32 +1,34 @@
-using System.Globalization;
 using OverlayTools.Containers;
 using OverlayTools.Native;
 
 namespace OverlayTools.Init;
 
 /// <summary>
-/// Enters the assembled tree in a mount namespace of its own, binds the host's parts into it, makes it the root, gives
-/// up privileges, and becomes the command. The supervisor's namespace keeps only the layers, which it can so unmount.
+/// Enters the assembled tree in namespaces of its own, mounts into it what the plan shows, makes it the root, gives up
+/// privileges, and becomes the command. The supervisor's namespace keeps only the layers, which it can so unmount.
 /// </summary>
 internal static class Entrance
 {
-    private const string EnvironmentScripts = "/.singularity.d/env";
-
     public static int Run()
     {
         try
         {
             // Without its supervisor the command would run on with nobody to unmount its layers.
             Privileges.DieWithParent(Processes.Kill);
+            if (Descriptors.HasEnded(InitProtocol.LifeDescriptor))
+                return InitProtocol.FailureExitCode; // it had ended before we asked to die with it
             var plan = PlanFile.Read();
-            Namespaces.UnshareMounts();
-            Mount.Do(null, "/", null, Mount.Flags.Slave | Mount.Flags.Recursive);
-            HostBinds.Mount(plan);
+            EnterNamespaces(plan.Namespaces);
+            // Making everything a slave has made the session bindable: a bind of the directory above would show it.
+            Mount.Do(null, plan.SessionDirectory, null, Mount.Flags.Unbindable);
+            using (var root = Open.File(SessionLayout.FinalTree(plan), Open.PathOnly | Open.Directory))
+                new ContainerMounts(plan, root, new Stage(plan)).Make();
             Namespaces.EnterRoot(SessionLayout.FinalTree(plan));
-            EnterWorkingDirectory(plan);
-            GiveUpPrivileges(plan.Identity);
+            GiveUpPrivileges(plan);
+            FileModeMask.Set(plan.FileModeMask);
+            var directory = EnterWorkingDirectory(plan);
             Descriptors.CloseOnExecFrom(InitProtocol.PlanDescriptor);
-            return BecomeCommand(plan);
+            return BecomeCommand(plan, directory);
         }
         catch (Exception error) when (error is EngineException or IOException or UnauthorizedAccessException)
         {
@@ -35,49 +37,90 @@ internal static class Entrance
         }
     }
 
-    private static void EnterWorkingDirectory(ContainerPlan plan)
+    private static bool IsProgram(string path) =>
+        File.Exists(path) && FileSystemStatus.Check(path, FileSystemStatus.Execute) == 0;
+
+    private static void EnterNamespaces(NamespacePlan plan)
     {
-        if (plan.WorkingDirectories.All(directory => Namespaces.TryChangeDirectory(directory) != 0))
-            Namespaces.ChangeDirectory("/");
+        Namespaces.Leave(Namespaces.Mounts
+            | (plan.Ipc ? Namespaces.Ipc : 0)
+            | (plan.Network ? Namespaces.Networks : 0)
+            | (plan.Hostname is not null ? Namespaces.HostNames : 0));
+        Mount.Do(null, "/", null, Mount.Flags.Slave | Mount.Flags.Recursive);
+        if (plan.Hostname is { } name)
+            Namespaces.NameHost(name);
+        if (plan.Network)
+            LoopbackDevice.SwitchOn();
     }
 
-    private static void GiveUpPrivileges(IdentityPlan identity)
+    private static string EnterWorkingDirectory(ContainerPlan plan)
     {
-        if (identity.Kind is IdentityKind.CurrentUser or IdentityKind.SubordinateIds)
-            Privileges.ForbidNew();
-        if (identity.Kind == IdentityKind.CurrentUser)
+        foreach (var directory in plan.WorkingDirectories)
+        {
+            var errno = Namespaces.TryChangeDirectory(directory);
+            if (errno == 0)
+                return directory;
+            if (plan.WorkingDirectoryRequired)
+                throw new EngineException(ErrorIds.ContainerStartFailed,
+                    $"The working directory cannot be entered in the container: {new LinuxException("chdir", errno, directory).Message}");
+        }
+
+        Namespaces.ChangeDirectory("/");
+        return "/";
+    }
+
+    private static void GiveUpPrivileges(ContainerPlan plan)
+    {
+        var kind = plan.Identity.Kind;
+        if (plan.NoPrivileges || kind == IdentityKind.CurrentUser)
+        {
+            Privileges.DropBounds();
             Privileges.DropCapabilities();
+        }
+
+        if (plan.NoPrivileges || kind is IdentityKind.CurrentUser or IdentityKind.SubordinateIds)
+            Privileges.ForbidNew();
     }
 
-    private static int BecomeCommand(ContainerPlan plan)
+    // The host's fakeroot needs the host's C library: an image with another one goes without.
+    private static IReadOnlyList<string> Prefix(ContainerPlan plan)
     {
-        var command = plan.Command;
-        if (Directory.Exists(EnvironmentScripts) && File.Exists("/bin/sh"))
-            command = ["/bin/sh", "-c", SourceScript, "sh", plan.EnvironmentOverrides.Count.ToString(CultureInfo.InvariantCulture),
-                .. plan.EnvironmentOverrides, .. command];
-        IReadOnlyList<string> environment = [.. plan.Environment, .. plan.EnvironmentOverrides];
+        if (plan.CommandPrefix.Count == 0 || plan.CommandPrefixNeeds is null || File.Exists(plan.CommandPrefixNeeds))
+            return plan.CommandPrefix;
+        StatusChannel.Note($"The image has no '{plan.CommandPrefixNeeds}': the host's fakeroot command cannot run in it, and is not used.");
+        return [];
+    }
 
-        var errno = CommandSearch.Execute(command, environment);
+    private static int BecomeCommand(ContainerPlan plan, string directory)
+    {
+        if (ActionCommand.Resolve(plan, IsProgram) is not { } command)
+            return ContainerInit.Stay();
+        var environment = ContainerEnvironment.Merge(plan.Environment, ImageEnvironment.Read(plan.Environment), directory);
+        var isFirst = plan.Namespaces.Processes;
+        if (!isFirst)
+        {
+            // The runtime of this program ignores it, and what is ignored stays so.
+            Processes.Restore(Processes.BrokenPipe);
+            StatusChannel.Send(InitProtocol.Entered);
+        }
+
+        return ReportFailure(
+            CommandSearch.Execute([.. Prefix(plan), .. command], environment, isFirst
+                ? (path, arguments, variables) => ContainerInit.Start(plan.StaysAlive, path, arguments, variables)
+                : Processes.Execute),
+            command[0]);
+    }
+
+    /// <summary>Says that the command could not be executed.</summary>
+    /// <returns>The exit code.</returns>
+    public static int ReportFailure(int errno, string name)
+    {
         var notFound = errno is Errno.ENOENT or Errno.ENOTDIR;
         StatusChannel.Fail(
             notFound ? ErrorIds.ContainerCommandNotFound : ErrorIds.ContainerStartFailed,
             notFound
-                ? $"The command '{plan.Command[0]}' does not exist in the container, or its interpreter or a library it needs is missing."
-                : new LinuxException("execve", errno, plan.Command[0]).Message);
+                ? $"The command '{name}' does not exist in the container, or its interpreter or a library it needs is missing."
+                : new LinuxException("execve", errno, name).Message);
         return notFound ? InitProtocol.NotFoundExitCode : InitProtocol.FailureExitCode;
     }
-
-    // The image's own environment first, what the user overrides after it; then the command in place of the shell.
-    private const string SourceScript = """
-        for overlaytools_file in /.singularity.d/env/*.sh; do
-            if [ -f "$overlaytools_file" ]; then . "$overlaytools_file"; fi
-        done
-        unset overlaytools_file
-        overlaytools_count=$1; shift
-        while [ "$overlaytools_count" -gt 0 ]; do
-            export "$1"; shift; overlaytools_count=$((overlaytools_count - 1))
-        done
-        unset overlaytools_count
-        exec "$@"
-        """;
 }

@@ -16,7 +16,8 @@ internal static class LayerMounter
                 BindDirectory(layer, target);
                 return null;
             case LayerDriver.Tmpfs:
-                Native.Mount.Do("tmpfs", target, "tmpfs", Native.Mount.Flags.NoSetUserId | Native.Mount.Flags.NoDevices, "mode=755");
+                Native.Mount.Do("tmpfs", target, "tmpfs", Native.Mount.Flags.NoSetUserId | Native.Mount.Flags.NoDevices,
+                    layer.SizeBytes is { } size ? $"mode=755,size={size}" : "mode=755");
                 return null;
             case LayerDriver.LoopSquashfs:
                 MountLoop(layer, target, "squashfs", null);

@@ -38,6 +38,8 @@ internal static class OverlayMounter
     {
         var lowers = plan.Stack.Lowers.Reverse().Select(index => SessionLayout.Content(plan, index))
             .Append(SessionLayout.Skeleton(plan));
+        if (Directory.Exists(SessionLayout.Top(plan)))
+            lowers = lowers.Prepend(SessionLayout.Top(plan));
         var result = "lowerdir=" + string.Join(':', lowers);
         return plan.Stack.Upper is { } upper
             ? $"{result},upperdir={SessionLayout.Upper(plan, upper)},workdir={SessionLayout.Work(plan, upper)}"

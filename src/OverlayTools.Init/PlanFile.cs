@@ -7,19 +7,12 @@ namespace OverlayTools.Init;
 /// <summary>Reads the plan that the engine left at its descriptor.</summary>
 internal static class PlanFile
 {
-    public static ContainerPlan Read()
-    {
-        using var file = new SafeFileHandle(InitProtocol.PlanDescriptor, ownsHandle: false);
-        var bytes = new byte[RandomAccess.GetLength(file)];
-        for (var done = 0; done < bytes.Length;)
-        {
-            var count = RandomAccess.Read(file, bytes.AsSpan(done), done);
-            if (count == 0)
-                break;
-            done += count;
-        }
+    public static ContainerPlan Read() =>
+        JsonSerializer.Deserialize(Bytes(), ContainerPlanJson.Default.ContainerPlan) ?? throw Empty();
 
-        return JsonSerializer.Deserialize(bytes, ContainerPlanJson.Default.ContainerPlan)
-            ?? throw new InvalidDataException("The plan is empty.");
-    }
+    public static JoinPlan ReadJoin() => JsonSerializer.Deserialize(Bytes(), JoinPlanJson.Default.JoinPlan) ?? throw Empty();
+
+    private static byte[] Bytes() => InitProgram.Read(new SafeFileHandle(InitProtocol.PlanDescriptor, ownsHandle: false));
+
+    private static InvalidDataException Empty() => new("The plan is empty.");
 }

@@ -9,7 +9,12 @@ internal sealed class Session(ContainerPlan plan)
     private const int UnmountAttempts = 50;
     private const int UnmountPauseMilliseconds = 20;
 
-    private readonly List<(string Target, FuseMount? Fuse, bool Written)> _mounted = [];
+    private readonly BindPoints _bindPoints = new(plan);
+
+    /// <summary>What is mounted, in that order; of a layer that takes changes, what keeps its marks readable.</summary>
+    private readonly List<(string Target, FuseMount? Fuse, MarkKeeper? Written)> _mounted = [];
+
+    private bool _isStackedByFuse;
 
     public IEnumerable<int> HelperProcessIds => _mounted.Where(m => m.Fuse is not null).Select(m => m.Fuse!.ProcessId);
 
@@ -19,14 +24,28 @@ internal sealed class Session(ContainerPlan plan)
     public void Assemble()
     {
         Mount.Do("tmpfs", plan.SessionDirectory, "tmpfs", Mount.Flags.NoSetUserId, "mode=0755");
-        _mounted.Add((plan.SessionDirectory, null, false));
+        _mounted.Add((plan.SessionDirectory, null, null));
         Directory.CreateDirectory(FinalTree);
+        // Side by side: each FUSE program takes its time to start.
         for (var i = 0; i < plan.Layers.Count; i++)
             MountLayer(i);
+        for (var i = 0; i < plan.DataImages.Count; i++)
+            MountDataImage(i);
+        foreach (var (_, fuse, _) in _mounted)
+            fuse?.WaitUntilReady();
+        for (var i = 1; i < plan.Layers.Count; i++)
+        {
+            if (plan.Layers[i] is { Content.Length: > 0 } or { ReadOnly: false })
+                RefuseLinks(plan.Layers[i], SessionLayout.Layer(plan, i));
+        }
+
         if (plan.Stack.Driver == StackDriver.None)
             MountRootAlone();
         else
             StackLayers();
+
+        if (!IsReadOnly)
+            _bindPoints.MakeInTree();
 
         // From here on, a recursive bind of the directory above (/tmp, say) leaves the session out. Not earlier:
         // overlayfs refuses a lower layer on an unbindable mount.
@@ -46,15 +65,25 @@ internal sealed class Session(ContainerPlan plan)
     /// <summary>Unmounts in reverse order; each FUSE program has written everything and ended before what it stands on goes.</summary>
     public void TearDown()
     {
+        _bindPoints.RemoveAgain();
         for (var i = _mounted.Count - 1; i >= 0; i--)
         {
             var (target, fuse, written) = _mounted[i];
+            fuse?.WaitUntilDecided();
             if (plan.Stack.Upper is { } upper && target == SessionLayout.Layer(plan, upper))
+            {
                 RemoveScratch(SessionLayout.Work(plan, upper));
-            if (written)
+                if (_isStackedByFuse && plan.Layers[upper].Driver == LayerDriver.Bind)
+                    MarkKeeper.SettleDirectory(SessionLayout.Upper(plan, upper), plan.Layers[upper].Path, !plan.Identity.InUserNamespace);
+            }
+
+            if (written is not null)
                 TrySync(target);
-            UnmountPatiently(target);
+            var isGone = UnmountPatiently(target);
             fuse?.WaitUntilEnded();
+            // What the kernel still has mounted somewhere is not to be touched.
+            if (isGone || fuse is not null)
+                written?.Settle(_isStackedByFuse);
         }
 
         _mounted.Clear();
@@ -71,13 +100,22 @@ internal sealed class Session(ContainerPlan plan)
     private void MountRootAlone()
     {
         Mount.Do(SessionLayout.Layer(plan, 0), FinalTree, null, Mount.Flags.Bind | Mount.Flags.Recursive);
-        _mounted.Add((FinalTree, null, false));
+        _mounted.Add((FinalTree, null, null));
     }
 
     private void StackLayers()
     {
-        CreateBindPoints();
+        _bindPoints.MakeBelow();
         PrepareUpper();
+        MountStack();
+        if (!IsReadOnly || !_bindPoints.MakeOnTop())
+            return;
+
+        // An overlay hides a place that is needed, and the tree cannot be written: one more layer has it.
+        var (target, fuse, _) = _mounted[^1];
+        _mounted.RemoveAt(_mounted.Count - 1);
+        UnmountPatiently(target);
+        fuse?.WaitUntilEnded();
         MountStack();
     }
 
@@ -86,15 +124,16 @@ internal sealed class Session(ContainerPlan plan)
         var layer = plan.Layers[index];
         var target = SessionLayout.Layer(plan, index);
         Directory.CreateDirectory(target);
+        var keeper = MarkKeeper.For(layer);
         var fuse = LayerMounter.Mount(layer, target, $"{plan.SessionDirectory}/layer{index}.log");
-        _mounted.Add((target, fuse, !layer.ReadOnly && layer.Driver is LayerDriver.Fuse2fs or LayerDriver.LoopExt3));
-        if (index > 0 && (layer.Content.Length > 0 || !layer.ReadOnly))
-            RefuseLinks(layer, target);
+        _mounted.Add((target, fuse, keeper));
     }
 
     // Whoever made the overlay could otherwise point these at any directory of the host, which root would then write to.
     private static void RefuseLinks(LayerPlan layer, string target)
     {
+        if (layer.Content.Length == 0 && layer.ReadOnly)
+            return;
         foreach (var name in new[] { "upper", "work" })
         {
             if (new FileInfo($"{target}/{name}").LinkTarget is not null)
@@ -103,16 +142,13 @@ internal sealed class Session(ContainerPlan plan)
         }
     }
 
-    private void CreateBindPoints()
+    private bool IsReadOnly => plan.Stack.Driver == StackDriver.None ? plan.Layers[0].ReadOnly : plan.Stack.Upper is null;
+
+    private void MountDataImage(int index)
     {
-        var skeleton = SessionLayout.Skeleton(plan);
-        Directory.CreateDirectory(skeleton);
-        using var root = Open.File(SessionLayout.Layer(plan, 0), Open.PathOnly | Open.Directory);
-        foreach (var bind in plan.Binds)
-        {
-            if (BindPoints.Resolve(root, bind.Destination) is { Exists: false } missing)
-                BindPoints.Create(skeleton, missing.Path, bind.IsDirectory);
-        }
+        var target = SessionLayout.DataImage(plan, index);
+        Directory.CreateDirectory(target);
+        _mounted.Add((target, LayerMounter.Mount(plan.DataImages[index], target, $"{target}.log"), null));
     }
 
     private void PrepareUpper()
@@ -142,7 +178,7 @@ internal sealed class Session(ContainerPlan plan)
             var errno = OverlayMounter.TryKernel(plan, FinalTree);
             if (errno == 0)
             {
-                _mounted.Add((FinalTree, null, false));
+                _mounted.Add((FinalTree, null, null));
                 return;
             }
 
@@ -156,20 +192,23 @@ internal sealed class Session(ContainerPlan plan)
 
         var fuse = FuseMount.Start(
             OverlayMounter.FuseCommand(plan, FinalTree), FinalTree, $"{plan.SessionDirectory}/overlay.log", -1, denyWriting: false);
-        _mounted.Add((FinalTree, fuse, false));
+        _mounted.Add((FinalTree, fuse, null));
+        _isStackedByFuse = true;
+        fuse.WaitUntilReady();
     }
 
-    private static void UnmountPatiently(string target)
+    private static bool UnmountPatiently(string target)
     {
         for (var attempt = 0; attempt < UnmountAttempts; attempt++)
         {
             var errno = Unmount.Try(target);
             if (errno is 0 or Errno.EINVAL)
-                return;
+                return true;
             Thread.Sleep(UnmountPauseMilliseconds);
         }
 
         _ = Unmount.Detach(target);
+        return false;
     }
 
     // The scratch directory of the stacking driver belongs to who ran it: left behind, it would keep another identity

@@ -10,6 +10,11 @@ internal static class SessionLayout
 
     public static string Skeleton(ContainerPlan plan) => $"{plan.SessionDirectory}/skeleton";
 
+    /// <summary>A layer above all others, for bind points that a read-only overlay hides; usually there is none.</summary>
+    public static string Top(ContainerPlan plan) => $"{plan.SessionDirectory}/top";
+
+    public static string DataImage(ContainerPlan plan, int index) => $"{plan.SessionDirectory}/data{index}";
+
     public static string Staged(ContainerPlan plan, string name) => $"{plan.SessionDirectory}/{name}";
 
     public static string Layer(ContainerPlan plan, int index) => $"{plan.SessionDirectory}/layer{index}";

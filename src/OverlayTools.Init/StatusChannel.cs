@@ -8,8 +8,6 @@ namespace OverlayTools.Init;
 /// <summary>Tells the engine how it goes: one line a message.</summary>
 internal static class StatusChannel
 {
-    private static readonly SafeFileHandle s_pipe = new(InitProtocol.StatusDescriptor, ownsHandle: false);
-
     public static void Send(params string[] words)
     {
         var line = Encoding.UTF8.GetBytes(string.Join('\t', words.Select(InitProtocol.Escape)) + "\n");
@@ -23,6 +21,9 @@ internal static class StatusChannel
             // The engine is gone: there is nobody left to tell.
         }
     }
+
+    /// <summary>Says no more: whoever reads sees the end.</summary>
+    public static void Close() => new SafeFileHandle(InitProtocol.StatusDescriptor, ownsHandle: true).Dispose();
 
     public static void Warn(string text) => Send(InitProtocol.Warning, text);
 

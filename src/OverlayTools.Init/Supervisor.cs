@@ -1,4 +1,4 @@
-using Microsoft.Win32.SafeHandles;
+using System.Globalization;
 using OverlayTools.Containers;
 using OverlayTools.Native;
 
@@ -13,10 +13,6 @@ internal static class Supervisor
     private const int GraceMilliseconds = 3000;
     private const int PollMilliseconds = 10;
 
-    private static readonly Lock s_gate = new();
-    private static bool s_stopping;
-    private static int s_command;
-
     public static int Run()
     {
         // The terminal's signals are for the command; our turn comes when it has ended.
@@ -29,12 +25,16 @@ internal static class Supervisor
         try
         {
             Privileges.BecomeSubreaper();
+            if (!plan.Identity.InUserNamespace)
+                LeaveHostMounts();
             if (plan.Identity.InUserNamespace && !WaitForMaps())
                 return exitCode;
 
-            WatchForStop();
+            var command = new SupervisedCommand(plan);
+            command.FollowControl();
             session.Assemble();
-            exitCode = RunCommand(session);
+            using (plan.TakesTerminal ? TakeTerminal() : null)
+                exitCode = RunCommand(session, command);
             EndStragglers(session);
         }
         catch (Exception error) when (error is EngineException or IOException or UnauthorizedAccessException)
@@ -46,61 +46,55 @@ internal static class Supervisor
             session.TearDown();
         }
 
-        StatusChannel.Send(InitProtocol.Ended, exitCode.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        StatusChannel.Send(InitProtocol.Ended, exitCode.ToString(CultureInfo.InvariantCulture));
         return exitCode;
+    }
+
+    /// <summary>Makes the terminal's keys and signals the command's: it runs in our process group. Should our caller be
+    /// killed, the terminal still gets back its mode, and to whom had it.</summary>
+    public static IDisposable? TakeTerminal()
+    {
+        Processes.LeaveProcessGroup();
+        Processes.Ignore(Processes.TerminalStop);
+        Processes.Ignore(Processes.TerminalInput);
+        Processes.Ignore(Processes.TerminalOutput);
+        var before = TerminalMode.ForAnother();
+        TerminalMode.GiveTo(Environment.ProcessId);
+        return before;
+    }
+
+    // On the main thread, before any other that looks at files: threads that it starts come along.
+    private static void LeaveHostMounts()
+    {
+        try
+        {
+            Namespaces.Leave(Namespaces.Mounts);
+        }
+        catch (LinuxException error)
+        {
+            throw new EngineException(ErrorIds.NamespaceUnavailable, $"A mount namespace could not be made: {error.Message}",
+                "Root needs the capability CAP_SYS_ADMIN; inside another container it may lack it.", inner: error);
+        }
+
+        Mount.Do(null, "/", null, Mount.Flags.Slave | Mount.Flags.Recursive);
     }
 
     private static bool WaitForMaps()
     {
         StatusChannel.Send(InitProtocol.NamespacesReady);
-        return ReadControl() >= 0;
+        return ControlPipe.Read() == InitProtocol.Go;
     }
 
-    private static int ReadControl()
+    private static int RunCommand(Session session, SupervisedCommand command)
     {
-        using var stream = new FileStream(
-            new SafeFileHandle(InitProtocol.ControlDescriptor, ownsHandle: false), FileAccess.Read, bufferSize: 0);
-        return stream.ReadByte();
-    }
-
-    // The engine never writes again: the end of the pipe means that it wants the container gone, or is gone itself.
-    private static void WatchForStop() => new Thread(() =>
-    {
-        _ = ReadControl();
-        int command;
-        lock (s_gate)
-        {
-            s_stopping = true;
-            command = s_command;
-        }
-
-        if (command == 0)
-            return;
-        Processes.Signal(command, Processes.Terminate);
-        Thread.Sleep(GraceMilliseconds);
-        Processes.Signal(command, Processes.Kill);
-    })
-    { IsBackground = true }.Start();
-
-    private static int RunCommand(Session session)
-    {
-        var self = Environment.ProcessPath ?? throw new InvalidOperationException("This program has no path.");
-        lock (s_gate)
-        {
-            if (s_stopping)
-                return 128 + Processes.Terminate;
-            s_command = Spawn.Program(self, [self, InitProtocol.EnterMode], [],
-                [(InitProtocol.PlanDescriptor, InitProtocol.PlanDescriptor),
-                 (InitProtocol.StatusDescriptor, InitProtocol.StatusDescriptor)]);
-        }
-
-        StatusChannel.Send(InitProtocol.Started);
+        if (command.Start() is not { } processId)
+            return 128 + Processes.Terminate;
+        StatusChannel.Send(InitProtocol.Started, processId.ToString(CultureInfo.InvariantCulture));
         while (Processes.Wait(-1, block: true) is { } ended)
         {
-            if (ended.ProcessId == s_command)
+            if (ended.ProcessId == processId)
             {
-                lock (s_gate)
-                    s_command = 0;
+                command.HasEnded();
                 return ended.ExitCode;
             }
 
@@ -119,6 +113,9 @@ internal static class Supervisor
         {
             while (Processes.Wait(-1, block: false) is { } ended)
                 session.NoteEnd(ended.ProcessId, ended.ExitCode);
+            // The usual case, without a look at /proc: what is looked at there has to be forgotten when it ends.
+            if (!Processes.HasChildren())
+                return;
 
             var stragglers = ChildProcesses.Of(Environment.ProcessId).Where(child => !helpers.Contains(child)).ToList();
             if (stragglers.Count == 0)

@@ -28,5 +28,8 @@ internal sealed class BouncyCastleLibrary : ISignatureLibrary
     public byte[] GetEd25519PublicKey(byte[] seed) =>
         new Ed25519PrivateKeyParameters(seed).GeneratePublicKey().GetEncoded();
 
+    public byte[]? DecryptPrivateKey(byte[] encrypted, ReadOnlySpan<char> passphrase) =>
+        EncryptedPrivateKey.Decrypt(encrypted, passphrase);
+
     public OpenPgpKey? ReadOpenPgpKey(byte[] packets) => BouncyCastleKey.Read(packets);
 }

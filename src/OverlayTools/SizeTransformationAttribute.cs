@@ -13,7 +13,8 @@ public sealed class SizeTransformationAttribute : ArgumentTransformationAttribut
         var value = inputData is PSObject wrapped ? wrapped.BaseObject : inputData;
         if (value is not string text)
             return value;
-        return ByteSize.TryParse(text, out var bytes)
+        // A negative number is one all the same: what it is for says why it is not allowed.
+        return ByteSize.TryParse(text, out var bytes) || long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out bytes)
             ? bytes
             : throw new ArgumentTransformationMetadataException(string.Create(CultureInfo.InvariantCulture,
                 $"'{text}' is no size. Give bytes, or a number with a unit: 1GB, '1GiB', '500M'."));

@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Loader;
 
 namespace OverlayTools.Benchmarks;
@@ -23,9 +24,13 @@ internal static class ModuleAssemblies
     [ModuleInitializer]
     internal static void UseModuleFolder() => AssemblyLoadContext.Default.Resolving += (context, name) =>
     {
-        var path = Path.Combine(Folder, name.Name + ".dll");
-        return File.Exists(path) ? context.LoadFromAssemblyPath(path) : null;
+        // The engine as a session gets it: compiled ahead for this processor, where the build did that.
+        var found = new[] { Path.Combine(Folder, Processor), Folder }
+            .Select(folder => Path.Combine(folder, name.Name + ".dll")).FirstOrDefault(File.Exists);
+        return found is null ? null : context.LoadFromAssemblyPath(found);
     };
+
+    private static string Processor => RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant();
 
     private static string FindRepositoryRoot()
     {

@@ -8,7 +8,8 @@ internal sealed record Options
     public const string Usage = """
         Measures OverlayTools side by side with its peers, and prints medians and ratios.
           --runs N           of each side, after 2 warm-ups (default 21)
-          --only WORD        image, large, populate, resize, list, sif or container
+          --only WORD        image, large, populate, compare, seal, resize, list, sif, import or
+                             container
           --apptainer PATH   default: on PATH
           --siftool PATH     default: on PATH
           --user NAME        the ordinary user for the container (default, for root: one made for the run)
@@ -56,7 +57,8 @@ internal sealed record Options
             case "--runs" when int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var runs) && runs > 0:
                 Runs = runs;
                 return true;
-            case "--only" when value is "image" or "large" or "populate" or "resize" or "list" or "sif" or "container":
+            case "--only" when value is "image" or "large" or "populate" or "compare" or "seal" or "resize" or "list" or "sif"
+                or "import" or "container":
                 Only = value;
                 return true;
             case "--apptainer":

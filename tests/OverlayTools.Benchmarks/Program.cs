@@ -33,6 +33,8 @@ using (var place = new Workplace(options))
         .. options.Wants("image") ? NewImage.All(place) : [],
         .. options.Wants("large") ? LargeImage.All(place) : [],
         .. options.Wants("populate") ? Population.All(place) : [],
+        .. options.Wants("seal") ? Sealing.All(place) : [],
+        .. options.Wants("compare") ? Comparing.All(place) : [],
         .. options.Wants("resize") ? Resizing.All(place) : [],
         .. options.Wants("list") ? ListDescriptors.All(place) : [],
         .. options.Wants("sif") ? SifImages.All(place) : [],
@@ -41,8 +43,12 @@ using (var place = new Workplace(options))
     Report.Table([.. scenarios.Select(scenario => SideBySide.Measure(scenario, options.Runs))]);
     if (options.Wants("image"))
         NewImage.ReportParts(place);
+    if (options.Wants("compare"))
+        Comparing.ReportRate(place);
     if (options.Wants("sif"))
         SifImages.ReportDiskUse(place);
+    if (options.Wants("import"))
+        ImportTime.ReportAll(place);
     if (options.Wants("large"))
     {
         LargeImage.ReportDiskUse(place);

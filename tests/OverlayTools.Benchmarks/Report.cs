@@ -16,6 +16,8 @@ internal static class Report
 
     public static void Table(IReadOnlyCollection<Comparison> comparisons)
     {
+        if (comparisons.Count == 0)
+            return;
         Line("| Scenario | Ratio (peer/ours) | Wanted | Ours | Peer | Peer is |");
         Line("|---|---:|---:|---:|---:|---|");
         foreach (var comparison in comparisons)

@@ -68,7 +68,7 @@ internal sealed class Workplace : IDisposable
         foreach (var name in new[] { "bin", "dev", "etc", "home", "proc", "root", "sys", "tmp", "usr", "var/tmp" })
             Directory.CreateDirectory(Path.Combine(root, name));
         File.Copy(busybox, Path.Combine(root, "bin/busybox"));
-        foreach (var name in new[] { "sh", "true" })
+        foreach (var name in new[] { "sh", "true", "tar", "mkdir", "rm" })
             File.CreateSymbolicLink(Path.Combine(root, "bin", name), "busybox");
         File.WriteAllText(Path.Combine(root, "etc/passwd"), "root:x:0:0:root:/root:/bin/sh\n");
         File.WriteAllText(Path.Combine(root, "etc/group"), "root:x:0:\n");

@@ -53,11 +53,33 @@ public sealed class DependencyTests
     public void The_module_folder_holds_the_module_and_what_it_needs_and_nothing_else()
     {
         var found = Directory.EnumerateFiles(Machine.ModuleBin, "*.dll", SearchOption.AllDirectories)
-            .Select(path => Path.GetRelativePath(Machine.ModuleBin, path)).Order(StringComparer.Ordinal);
+            .Select(path => Path.GetRelativePath(Machine.ModuleBin, path))
+            .Order(StringComparer.Ordinal);
 
-        Assert.Equal(["OverlayTools.Core.dll", "OverlayTools.dll", $"deps/{Library}.dll",
-            "deps/OverlayTools.Signatures.dll"], found);
+        // An optimised build also has the engine compiled for this processor.
+        var compiled = File.Exists(CompiledEngine) ? new[] { Path.GetRelativePath(Machine.ModuleBin, CompiledEngine) } : [];
+        Assert.Equal(["OverlayTools.Core.dll", "OverlayTools.Loader.dll", "OverlayTools.dll", $"deps/{Library}.dll",
+            "deps/K4os.Compression.LZ4.dll", "deps/OverlayTools.Compression.dll", "deps/OverlayTools.Signatures.dll",
+            "deps/SharpCompress.dll", "deps/ZstdSharp.dll", .. compiled], found);
+        Assert.True(File.Exists(Path.Combine(Machine.ModuleBin, "deps", "Compression.LICENSE.md")));
         Assert.True(File.Exists(Path.Combine(Machine.ModuleBin, "deps", "BouncyCastle.LICENSE.md")));
+    }
+
+    [Fact]
+    public void The_engine_that_was_compiled_ahead_is_the_portable_one()
+    {
+        Assert.SkipUnless(File.Exists(CompiledEngine), "was built without optimisation");
+        Assert.Equal(VersionId(Path.Combine(Machine.ModuleBin, "OverlayTools.Core.dll")), VersionId(CompiledEngine));
+    }
+
+    private static string CompiledEngine => Path.Combine(Machine.ModuleBin,
+        System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant(), "OverlayTools.Core.dll");
+
+    private static Guid VersionId(string path)
+    {
+        using var file = new PEReader(File.OpenRead(path));
+        var metadata = file.GetMetadataReader();
+        return metadata.GetGuid(metadata.GetModuleDefinition().Mvid);
     }
 
     [Fact]

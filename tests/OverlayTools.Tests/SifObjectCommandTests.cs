@@ -60,8 +60,50 @@ public sealed class SifObjectCommandTests : IDisposable
             [IO.File]::WriteAllText("$PWD/same", 'old')
             Get-SifDescriptor a.sif -Name same | Export-SifObject -Force
             """);
+        Assert.Empty(_session.Errors);
         Assert.Equal("one\n", File.ReadAllText(_directory["same"]));
+        Assert.Equal("two\n", File.ReadAllText(_directory["a.6.same"]));
+
+        _session.Run("mkdir d; cp a.sif d/a.sif; Get-SifDescriptor a.sif, d/a.sif -Id 2 | Export-SifObject -Force");
         Assert.Contains("just now", Assert.Single(_session.Errors).Exception.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("out")] // made for them
+    [InlineData("out/")]
+    [InlineData("there.d")]
+    public void Objects_of_several_images_with_the_same_name_do_not_take_each_others_place(string destination)
+    {
+        _session.Run($$"""
+            mkdir there.d
+            'one' | Add-SifObject a.sif -DataType Generic -Name same
+            cp a.sif b.sif
+            Remove-SifObject b.sif 5
+            'two' | Add-SifObject b.sif -DataType Generic -Name same
+            Get-SifDescriptor [ab].sif -Name same | Export-SifObject -Destination ./{{destination}}
+            """);
+        Assert.Empty(_session.Errors);
+        Assert.Equal(["b.5.same two", "same one"], Exported());
+
+        // What was there before is another matter.
+        _session.Run($"Get-SifDescriptor b.sif 5 | Export-SifObject -Destination ./{destination}");
+        ErrorAssert.Single(_session, ErrorIds.OverlayAlreadyExists, ErrorCategory.ResourceExists);
+        _session.Run($"Get-SifDescriptor b.sif 5 | Export-SifObject -Destination ./{destination} -Force");
+        Assert.Empty(_session.Errors);
+        Assert.Equal(["b.5.same two", "same two"], Exported());
+
+        IEnumerable<string> Exported() => Directory.GetFiles(_directory[destination.TrimEnd('/')])
+            .Order(StringComparer.Ordinal).Select(path => $"{Path.GetFileName(path)} {File.ReadAllText(path).Trim()}");
+    }
+
+    [Theory]
+    [InlineData("Get-SifDescriptor a.sif 1 | Export-SifObject -Destination ./out -WhatIf")]
+    [InlineData("Get-SifDescriptor a.sif 1, 2 | Export-SifObject -Destination ./out -WhatIf")]
+    public void What_if_makes_no_directory(string command)
+    {
+        _session.Run(command);
+        Assert.Empty(_session.Errors);
+        Assert.False(Path.Exists(_directory["out"]));
     }
 
     [Fact]

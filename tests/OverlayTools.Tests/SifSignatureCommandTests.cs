@@ -1,5 +1,7 @@
 using System.Management.Automation;
+using System.Security;
 using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using OverlayTools.Sif;
 using OverlayTools.Sif.Signatures;
 using OverlayTools.TestSupport;
@@ -22,6 +24,12 @@ public sealed class SifSignatureCommandTests : IDisposable
         using var other = ECDsa.Create(ECCurve.NamedCurves.nistP384);
         File.WriteAllText(_directory["other.pub"], other.ExportSubjectPublicKeyInfoPem());
         File.WriteAllText(_directory["text"], "neither");
+    }
+
+    private ErrorRecord RunTerminating(string command, params object[] arguments)
+    {
+        _session.Run(command, arguments);
+        return Assert.Single(_session.Errors);
     }
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -50,6 +58,71 @@ public sealed class SifSignatureCommandTests : IDisposable
         Assert.All(found, f => Assert.StartsWith("SHA256:", Assert.Single(f.KeyId), StringComparison.Ordinal));
         Assert.All(found, f => Assert.NotNull(f.Created));
         Assert.True(IsSound("a.sif -Key key.pub -RequireSignature"));
+    }
+
+    [Fact]
+    public void An_encrypted_key_opens_with_its_passphrase()
+    {
+        using (var key = ECDsa.Create(ECCurve.NamedCurves.nistP256))
+        {
+            File.WriteAllText(_directory["secret.pem"], key.ExportEncryptedPkcs8PrivateKeyPem("grün",
+                new PbeParameters(PbeEncryptionAlgorithm.Aes256Cbc, HashAlgorithmName.SHA256, 2048)));
+            File.WriteAllText(_directory["secret.pub"], key.ExportSubjectPublicKeyInfoPem());
+        }
+
+        Fails("Add-SifSignature a.sif secret.pem", ErrorIds.KeyPassphraseRequired);
+        Fails("Add-SifSignature a.sif secret.pem -Passphrase $args[0]", ErrorIds.KeyPassphraseWrong, Secret("grau"));
+        Assert.Empty(_session.Run("Get-SifDescriptor a.sif -DataType Signature"));
+
+        _session.Run("Add-SifSignature a.sif secret.pem -Passphrase $args[0]", Secret("grün"));
+        Assert.Empty(_session.Errors);
+        Assert.True(IsSound("a.sif -Key secret.pub -RequireSignature"));
+
+        static SecureString Secret(string text)
+        {
+            var secret = new SecureString();
+            foreach (var character in text)
+                secret.AppendChar(character);
+            return secret;
+        }
+
+        void Fails(string command, string id, params object[] arguments)
+        {
+            var error = RunTerminating(command, arguments);
+            Assert.StartsWith(id + ",", error.FullyQualifiedErrorId, StringComparison.Ordinal);
+            Assert.Equal(ErrorCategory.AuthenticationError, error.CategoryInfo.Category);
+        }
+    }
+
+    [Fact]
+    public void A_certificate_verifies_if_its_root_is_trusted()
+    {
+        using (var rootKey = ECDsa.Create(ECCurve.NamedCurves.nistP256))
+        using (var leafKey = ECDsa.Create(ECCurve.NamedCurves.nistP256))
+        {
+            var request = new CertificateRequest("CN=root", rootKey, HashAlgorithmName.SHA256);
+            request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
+            using var root = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(2));
+            var leafRequest = new CertificateRequest("CN=Ana", leafKey, HashAlgorithmName.SHA256);
+            leafRequest.CertificateExtensions.Add(
+                new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.3")], critical: false));
+            using var leaf = leafRequest.Create(
+                root, DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1), [1, 2, 3]);
+            File.WriteAllText(_directory["root.crt"], root.ExportCertificatePem());
+            File.WriteAllText(_directory["leaf.crt"], leaf.ExportCertificatePem());
+            File.WriteAllText(_directory["leaf.pem"], leafKey.ExportPkcs8PrivateKeyPem());
+        }
+
+        _session.Run("Add-SifSignature a.sif leaf.pem");
+        Assert.True(IsSound("a.sif -CertificatePath leaf.crt -CertificateRootsPath root.crt -RequireSignature"));
+        Assert.Equal("CN=Ana", Assert.Single(Signatures(
+            "Get-SifSignature a.sif -Id 3 -Certificate leaf.crt -CertificateRoots root.crt")).UserId);
+
+        var refused = RunTerminating("Test-SifImage a.sif -CertificatePath leaf.crt");
+        Assert.StartsWith(ErrorIds.CertificateNotTrusted, refused.FullyQualifiedErrorId, StringComparison.Ordinal);
+        Assert.Equal(ErrorCategory.SecurityError, refused.CategoryInfo.Category);
+        Assert.StartsWith(ErrorIds.OptionConflict, RunTerminating("Test-SifImage a.sif -CertificateRootsPath root.crt")
+            .FullyQualifiedErrorId, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -108,14 +181,15 @@ public sealed class SifSignatureCommandTests : IDisposable
     }
 
     [Fact]
-    public void A_group_without_a_signature_counts_when_one_is_demanded()
+    public void A_signed_image_with_a_group_without_a_signature_is_not_sound()
     {
         _session.Run("Add-SifSignature a.sif key.pem -GroupId 1");
 
-        Assert.True(IsSound("a.sif -Key key.pub"));
-        Assert.Contains("GroupNotSigned: Group 2", Assert.Single(_session.Warnings), StringComparison.Ordinal);
-        Assert.False(IsSound("a.sif -Key key.pub -RequireSignature"));
-        Assert.Contains("GroupNotSigned: Group 2", Assert.Single(_session.Warnings), StringComparison.Ordinal);
+        foreach (var more in new[] { "", " -RequireSignature" })
+        {
+            Assert.False(IsSound("a.sif -Key key.pub" + more));
+            Assert.Contains("GroupNotSigned: Group 2", Assert.Single(_session.Warnings), StringComparison.Ordinal);
+        }
     }
 
     [Fact]
@@ -247,10 +321,14 @@ public sealed class SifSignatureCommandTests : IDisposable
         File.Move(SignedAnew("one-group-signed-legacy-all"), _directory["old.sif"]);
         File.WriteAllText(_directory["pgp"], OpenPgpSigner.PublicKey);
 
-        Assert.True(IsSound("old.sif -Key pgp"));
+        Assert.False(IsSound("old.sif -Key pgp"));
         Assert.False(IsSound("old.sif -Key pgp -RequireSignature"));
+        Assert.True(IsSound("old.sif -Key pgp -AllowLegacy"));
         Assert.True(IsSound("old.sif -Key pgp -RequireSignature -AllowLegacy"));
         File.Move(SignedAnew("one-group-signed-legacy"), _directory["part.sif"]);
+        // Of the root file system alone, as `apptainer verify --legacy-insecure`.
+        Assert.True(IsSound("part.sif -Key pgp -AllowLegacy"));
+        Assert.Contains("GroupNotSigned", Assert.Single(_session.Warnings), StringComparison.Ordinal);
         Assert.False(IsSound("part.sif -Key pgp -RequireSignature -AllowLegacy"));
     }
 

@@ -64,6 +64,37 @@ Describe 'Objects of SIF images' -Skip:($missing.Count -gt 0) {
             Export-SifObject $image 2 -AsByteStream | sha256sum | Should -BeLike "$((Get-FileHash $overlay).Hash.ToLower())*"
         }
 
+        It 'takes the overlays of several images, though they have the same name' {
+            $folder = New-Item -ItemType Directory (Join-Path $TestDrive 'several')
+            foreach ($name in 'a', 'b', 'c') {
+                $copy = Join-Path $folder "$name.sif"
+                siftool new $copy
+                siftool add $copy $overlay --datatype 4 --partfs 2 --parttype 2 --partarch 2 --groupid 1
+                $content = Join-Path $TestDrive "$name.img"
+                Copy-Item $overlay $content
+                tune2fs -L $name $content | Out-Null
+                siftool add $copy $content --datatype 4 --partfs 2 --parttype 4 --partarch 2 --groupid 1 --filename overlay.img
+            }
+            Push-Location $folder
+            try {
+                Get-ChildItem *.sif | Get-SifDescriptor -PartitionType Overlay | Export-SifObject -Destination ./out
+            }
+            finally {
+                Pop-Location
+            }
+            $made = Get-ChildItem (Join-Path $folder 'out') | Sort-Object Name
+            $made.Name | Should -Be 'b.2.overlay.img', 'c.2.overlay.img', 'overlay.img'
+            $made.ForEach({ e2label $_.FullName }) | Should -Be 'b', 'c', 'a'
+        }
+
+        It 'does not write over what is there, not even in a second run' {
+            $folder = New-Item -ItemType Directory (Join-Path $TestDrive 'again')
+            Get-SifDescriptor $image | Export-SifObject -Destination $folder
+            Get-SifDescriptor $image | Export-SifObject -Destination $folder -ErrorVariable failures -ErrorAction SilentlyContinue
+            $failures.Count | Should -Be 3
+            $failures.FullyQualifiedErrorId | Should -BeLike 'OverlayAlreadyExists,*'
+        }
+
         It 'replaces no file by itself' {
             { Export-SifObject $image 3 $text -ErrorAction Stop } |
                 Should -Throw -ErrorId 'OverlayAlreadyExists,OverlayTools.Commands.ExportSifObjectCommand'

@@ -72,6 +72,40 @@ Describe 'Signatures of SIF images' -Skip:(-not $openssl) {
         { Add-SifSignature $image $public } | Should -Throw -ErrorId 'KeyInvalid,*'
     }
 
+    It 'opens an encrypted key with its passphrase' {
+        $encrypted = Join-Path $TestDrive encrypted.pem
+        openssl pkcs8 -topk8 -in $key -passout 'pass:grün & blau' -out $encrypted
+        { Add-SifSignature $image $encrypted } | Should -Throw -ErrorId 'KeyPassphraseRequired,*'
+        { Add-SifSignature $image $encrypted -Passphrase (ConvertTo-SecureString grau -AsPlainText) } |
+            Should -Throw -ErrorId 'KeyPassphraseWrong,*'
+        Add-SifSignature $image $encrypted -Passphrase (ConvertTo-SecureString 'grün & blau' -AsPlainText)
+        Test-SifImage $image -KeyPath $public -RequireSignature | Should -BeTrue
+    }
+
+    It 'verifies with a certificate, if its root is trusted' {
+        $certificate = Join-Path $TestDrive leaf.crt
+        openssl req -x509 -new -key $key -subj '/CN=Ana' -days 2 -addext 'extendedKeyUsage=codeSigning' -out $certificate
+        Add-SifSignature $image $key
+        { Test-SifImage $image -CertificatePath $certificate } | Should -Throw -ErrorId 'CertificateNotTrusted,*'
+        Test-SifImage $image -CertificatePath $certificate -CertificateRootsPath $certificate -RequireSignature | Should -BeTrue
+        (Get-SifSignature $image -CertificatePath $certificate -CertificateRootsPath $certificate).UserId | Should -Be 'CN=Ana'
+        if (Get-Command apptainer -CommandType Application -ErrorAction Ignore) {
+            apptainer verify --certificate $certificate --certificate-roots $certificate $image 2>&1 | Out-Null
+            $LASTEXITCODE | Should -Be 0
+        }
+    }
+
+    It 'finds an image of which a part is signed not sound, as Apptainer' {
+        Add-SifSignature $image $key
+        Add-SifPartition $image $root -PartitionType Data -GroupId 2
+        Test-SifImage $image -KeyPath $public -WarningVariable why -WarningAction SilentlyContinue | Should -BeFalse
+        "$why" | Should -Match 'GroupNotSigned'
+        if (Get-Command apptainer -CommandType Application -ErrorAction Ignore) {
+            apptainer verify --key $public $image 2>&1 | Out-Null
+            $LASTEXITCODE | Should -Not -Be 0
+        }
+    }
+
     It 'makes what Apptainer verifies' -Skip:(-not $apptainer) {
         Add-SifSignature $image $key
         apptainer verify --key $public $image 2>&1 | Out-Null
@@ -90,7 +124,7 @@ Describe 'Signatures of SIF images' -Skip:(-not $openssl) {
         Add-SifSignature $image $key
         $libraries = [AppDomain]::CurrentDomain.GetAssemblies() | Where-Object { $_.GetName().Name -eq 'BouncyCastle.Cryptography' }
         foreach ($library in $libraries) {
-            [Runtime.Loader.AssemblyLoadContext]::GetLoadContext($library).Name | Should -Be OverlayTools.Signatures
+            [Runtime.Loader.AssemblyLoadContext]::GetLoadContext($library).Name | Should -Be OverlayTools.Dependencies
         }
     }
 }

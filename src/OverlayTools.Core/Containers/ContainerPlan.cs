@@ -20,26 +20,59 @@ public sealed record ContainerPlan
     /// <summary>How the layers become one tree.</summary>
     public required StackPlan Stack { get; init; }
 
-    /// <summary>Parts of the host that show in the container, in this order.</summary>
-    public required IReadOnlyList<BindPlan> Binds { get; init; }
+    /// <summary>Images of which parts are shown, mounted beside the stack.</summary>
+    public IReadOnlyList<LayerPlan> DataImages { get; init; } = [];
 
-    /// <summary>A line for the container's <c>/etc/passwd</c>, or null to leave the file alone.</summary>
-    public string? PasswordLine { get; init; }
+    /// <summary>What is mounted into the tree, in this order.</summary>
+    public required IReadOnlyList<MountPlan> Mounts { get; init; }
 
-    /// <summary>A line for the container's <c>/etc/group</c>, or null to leave the file alone.</summary>
-    public string? GroupLine { get; init; }
+    /// <summary>The most that staged files and directories may take, in bytes; null for half the memory.</summary>
+    public long? StageSizeBytes { get; init; }
 
-    /// <summary>The command and its arguments.</summary>
+    /// <summary>What the container does not share with the host besides its mounts.</summary>
+    public required NamespacePlan Namespaces { get; init; }
+
+    /// <summary>Whom the container's <c>/etc/passwd</c> and <c>/etc/group</c> name, or null to leave the files alone.</summary>
+    public AccountPlan? Account { get; init; }
+
+    /// <summary>Whether even root gives up all capabilities.</summary>
+    public bool NoPrivileges { get; init; }
+
+    /// <summary>The mode bits that the command's new files lack.</summary>
+    public uint FileModeMask { get; init; }
+
+    /// <summary>Words before the command, for example <c>fakeroot</c> with its options.</summary>
+    public IReadOnlyList<string> CommandPrefix { get; init; } = [];
+
+    /// <summary>A file of the container without which <see cref="CommandPrefix"/> cannot run and is left out; null for none.</summary>
+    public string? CommandPrefixNeeds { get; init; }
+
+    /// <summary>What is run.</summary>
+    public ContainerAction Action { get; init; }
+
+    /// <summary>The shell that was asked for, a path in the container; null for the image's own.</summary>
+    public string? ShellPath { get; init; }
+
+    /// <summary>Whether the container goes on when its command has ended, until it is stopped.</summary>
+    public bool StaysAlive { get; init; }
+
+    /// <summary>Whether the command gets the caller's terminal for itself, with its keys and signals.</summary>
+    public bool TakesTerminal { get; init; }
+
+    /// <summary>The command and its arguments; for the other actions, their arguments.</summary>
     public required IReadOnlyList<string> Command { get; init; }
 
-    /// <summary>The command's environment, <c>NAME=value</c>.</summary>
-    public required IReadOnlyList<string> Environment { get; init; }
-
-    /// <summary><c>NAME=value</c> that win over what the image's own environment scripts set.</summary>
-    public required IReadOnlyList<string> EnvironmentOverrides { get; init; }
+    /// <summary>The command's environment.</summary>
+    public required EnvironmentPlan Environment { get; init; }
 
     /// <summary>Working directories to try, the first that exists is taken.</summary>
     public required IReadOnlyList<string> WorkingDirectories { get; init; }
+
+    /// <summary>Whether it is an error that the only working directory does not exist.</summary>
+    public bool WorkingDirectoryRequired { get; init; }
+
+    /// <summary>What the user should know before the container starts.</summary>
+    public IReadOnlyList<string> Warnings { get; init; } = [];
 }
 
 /// <summary>Who the container's processes are.</summary>
@@ -48,7 +81,7 @@ public enum IdentityKind
     /// <summary>The real root; no user namespace.</summary>
     Root,
 
-    /// <summary>An ordinary user, mapped to the same ids in a user namespace.</summary>
+    /// <summary>The user, mapped to the same ids in a user namespace.</summary>
     CurrentUser,
 
     /// <summary>Root in a user namespace in which the user's subordinate ids are mapped too.</summary>
@@ -128,6 +161,9 @@ public sealed record LayerPlan
     /// <summary>The directory inside that joins the stack: empty for all of it, or <c>upper</c>.</summary>
     public string Content { get; init; } = string.Empty;
 
+    /// <summary>The most that a tmpfs may take, in bytes; null for half the memory.</summary>
+    public long? SizeBytes { get; init; }
+
     /// <summary>The FUSE program, for the drivers that need one.</summary>
     public string? Program { get; init; }
 }
@@ -165,28 +201,6 @@ public sealed record StackPlan
 
     /// <summary>fuse-overlayfs, to use when the kernel refuses; null when it is not installed.</summary>
     public string? FuseProgram { get; init; }
-}
-
-/// <summary>A part of the host that shows in the container.</summary>
-public sealed record BindPlan
-{
-    /// <summary>Path on the host.</summary>
-    public required string Source { get; init; }
-
-    /// <summary>Absolute path in the container.</summary>
-    public required string Destination { get; init; }
-
-    /// <summary>Whether the source is a directory.</summary>
-    public required bool IsDirectory { get; init; }
-
-    /// <summary>Whether device nodes below it work.</summary>
-    public bool AllowDevices { get; init; }
-
-    /// <summary>Whether the container sees it read-only.</summary>
-    public bool ReadOnly { get; init; }
-
-    /// <summary>Whether an absent destination is passed over without a word.</summary>
-    public bool Quiet { get; init; }
 }
 
 /// <summary>Writes and reads plans without reflection.</summary>

@@ -7,21 +7,9 @@ namespace OverlayTools.Containers;
 public static class ContainerPlanner
 {
     /// <summary>Refuses combinations that cannot work, before any image is opened.</summary>
-    /// <exception cref="EngineException"><see cref="ErrorIds.OptionConflict"/> or
-    /// <see cref="ErrorIds.TooManyWritableOverlays"/>.</exception>
-    public static void CheckOptions(ContainerRequest request)
-    {
-        if (request.Writable && request.WritableTmpfs)
-            throw Conflict("-Writable and -WritableTmpfs", "Keep changes with -Writable, or forget them with -WritableTmpfs.");
-        if (request.Writable && request.Overlays.Count > 0)
-            throw Conflict("-Writable and -Overlay", "Use the overlay inside the image, or another one, not both.");
-
-        var writable = request.Overlays.Where(overlay => !overlay.ReadOnly).ToList();
-        if (writable.Count > 1)
-            throw new EngineException(ErrorIds.TooManyWritableOverlays,
-                $"Only one overlay can be writable; '{writable[0].Path}' and '{writable[1].Path}' both are.",
-                $"Give the others read-only: '{writable[1].Path}:ro'.", writable[1].Path);
-    }
+    /// <exception cref="EngineException"><see cref="ErrorIds.OptionConflict"/>, <see cref="ErrorIds.ContainerOptionInvalid"/>
+    /// or <see cref="ErrorIds.TooManyWritableOverlays"/>.</exception>
+    public static void CheckOptions(ContainerRequest request) => OptionRules.Check(request);
 
     /// <summary>Makes the plan.</summary>
     /// <param name="request">What the user asked for.</param>
@@ -33,12 +21,12 @@ public static class ContainerPlanner
     {
         var writable = stack.Overlays.Where(layer => !layer.ReadOnly).ToList();
         if (request.WritableTmpfs && writable.Count > 0)
-            throw Conflict($"-WritableTmpfs and the writable overlay '{writable[0].Path}'",
+            throw OptionRules.Conflict($"-WritableTmpfs and the writable overlay '{writable[0].Path}'",
                 $"Give the overlay read-only: '{writable[0].Path}:ro'.");
 
-        var identity = IdentityPlanner.Plan(request.FakeRoot, facts);
+        var identity = IdentityPlanner.Plan(request, facts);
         if (writable.Count > 0)
-            CheckOwner(writable[0], identity, request.FakeRoot);
+            OwnerDiagnosis.Require(writable[0], identity, request.FakeRoot);
 
         var missing = new List<HelperProgram>();
         string? Need(HelperProgram helper)
@@ -49,8 +37,10 @@ public static class ContainerPlanner
             return path;
         }
 
-        _ = Need(HelperProgram.Unshare);
-        if (identity.Kind == IdentityKind.SubordinateIds)
+        if (identity.InUserNamespace)
+            _ = Need(HelperProgram.Unshare);
+        // Root writes the maps itself.
+        if (identity.Kind == IdentityKind.SubordinateIds && facts.UserId != 0)
         {
             _ = Need(HelperProgram.NewUidMap);
             _ = Need(HelperProgram.NewGidMap);
@@ -59,32 +49,60 @@ public static class ContainerPlanner
         var layers = new List<LayerPlan> { Layer(stack.Root, identity, content: string.Empty, Need) };
         layers.AddRange(stack.Overlays.Select(layer => Layer(layer, identity, layer.HasUpper ? "upper" : string.Empty, Need)));
         if (request.WritableTmpfs)
-            layers.Add(new LayerPlan { Driver = LayerDriver.Tmpfs, Path = "tmpfs", ReadOnly = false, Content = "upper" });
+            layers.Add(new LayerPlan { Driver = LayerDriver.Tmpfs, Path = "tmpfs", ReadOnly = false, Content = "upper", SizeBytes = request.TmpfsSizeBytes });
 
-        var plan = Stack(request, layers, identity, facts);
+        var images = stack.DataImages.Select(image => Layer(image, identity, string.Empty, Need)).ToList();
+        var plan = Stack(request, stack, layers, identity, facts);
         if (plan.Driver == StackDriver.Fuse && plan.FuseProgram is null)
             _ = Need(HelperProgram.FuseOverlayfs);
         if (missing.Count > 0)
             throw HelperProgram.NotFound(missing);
 
-        var home = BindPlanner.HomeInside(facts, identity);
-        var (environment, overrides) = EnvironmentPlanner.Plan(facts.Environment, request.ImagePath, home);
+        var warnings = new List<string>();
+        var fakeRoot = IdentityPlanner.FakeRoot(request, identity, facts);
+        var home = HomePlanner.Inside(request, identity, facts);
+        var account = Account(identity, facts, home, isWritable: layers.Exists(layer => !layer.ReadOnly));
+        var mounts = MountPlanner.Plan(request, identity, facts, account is not null, warnings);
+        if (fakeRoot is not null)
+            mounts.AddRange(FakeRootPlanner.Mounts(fakeRoot));
         return new ContainerPlan
         {
             Identity = identity,
             SessionDirectory = sessionDirectory,
             Layers = layers,
             Stack = plan,
-            Binds = BindPlanner.Plan(facts, identity, request.CurrentDirectory),
-            PasswordLine = identity.UserId == 0
-                ? null
-                : $"{facts.UserName}:x:{facts.UserId}:{facts.GroupId}:{facts.FullName}:{facts.Home}:/bin/sh",
-            GroupLine = identity.UserId == 0 ? null : $"{facts.UserName}:x:{facts.GroupId}:",
+            DataImages = images,
+            Mounts = mounts,
+            StageSizeBytes = request.TmpfsSizeBytes,
+            Namespaces = new NamespacePlan(request.PidNamespace, request.IpcNamespace, request.NetworkNone, request.Hostname),
+            Account = account,
+            NoPrivileges = request.NoPrivileges,
+            FileModeMask = facts.FileModeMask,
+            CommandPrefix = fakeRoot is null ? [] : FakeRootPlanner.Prefix,
+            CommandPrefixNeeds = fakeRoot?.Loader,
+            Action = request.Action,
+            ShellPath = request.ShellPath,
+            TakesTerminal = request.Action == ContainerAction.Shell,
             Command = request.Command,
-            Environment = environment,
-            EnvironmentOverrides = overrides,
-            WorkingDirectories = [request.CurrentDirectory, home, "/"],
+            Environment = EnvironmentPlanner.Plan(request, facts, home, fakeRoot is not null, warnings),
+            WorkingDirectories = request.WorkingDirectory is { } directory ? [directory]
+                : request.Contain ? [home, "/"] : [request.CurrentDirectory, home, "/"],
+            WorkingDirectoryRequired = request.WorkingDirectory is not null,
+            Warnings = warnings,
         };
+    }
+
+    // Root of a container that can be written edits the files for good: they are its own, and not covered (of all the
+    // overlays, whichever comes last).
+    private static AccountPlan? Account(IdentityPlan identity, MachineFacts facts, string home, bool isWritable)
+    {
+        if (identity.UserId != 0)
+        {
+            GroupName[] own = facts.Groups.Any(group => group.Id == identity.GroupId) ? [] : [new GroupName(identity.GroupId, facts.UserName)];
+            return new AccountPlan(facts.UserName, identity.UserId, identity.GroupId, facts.FullName, home, [.. own, .. facts.Groups]);
+        }
+
+        return isWritable ? null : new AccountPlan("root", 0, 0, "root", home, []);
     }
 
     private static LayerPlan Layer(
@@ -112,7 +130,7 @@ public static class ContainerPlanner
     }
 
     private static StackPlan Stack(
-        ContainerRequest request, List<LayerPlan> layers, IdentityPlan identity, MachineFacts facts)
+        ContainerRequest request, LayerStack stack, List<LayerPlan> layers, IdentityPlan identity, MachineFacts facts)
     {
         // A writable directory, or bare image, is the tree itself: there is nothing to stack.
         if (request.Writable && !layers[0].ReadOnly)
@@ -122,7 +140,7 @@ public static class ContainerPlanner
         var lowers = Enumerable.Range(0, layers.Count).Where(index => index != upper).ToList();
         return new StackPlan
         {
-            Driver = ChooseDriver(layers, identity),
+            Driver = ChooseDriver(stack, layers, identity),
             Lowers = lowers,
             Upper = upper < 0 ? null : upper,
             KernelOptions = identity.InUserNamespace ? "userxattr" : string.Empty,
@@ -134,9 +152,14 @@ public static class ContainerPlanner
     // The kernel's overlayfs is faster and, with userxattr, marks replaced directories properly. But it does not take an
     // upper on fuse2fs, does not read the whiteouts that fuse-overlayfs leaves there (files named .wh.NAME), and keeps
     // files of unmapped owners unwritable, which is every file of an image to a user without subordinate ids.
-    private static StackDriver ChooseDriver(List<LayerPlan> layers, IdentityPlan identity)
+    private static StackDriver ChooseDriver(LayerStack stack, List<LayerPlan> layers, IdentityPlan identity)
     {
+        if (stack.Overlays.Any(layer => layer.HasForeignMarks))
+            return StackDriver.Fuse;
         if (!identity.InUserNamespace)
+            return StackDriver.Kernel;
+        // Only to read, and with nothing deleted, the kernel takes fuse2fs below it: one way through FUSE instead of two.
+        if (stack.Overlays.Count > 0 && layers.TrueForAll(layer => layer.ReadOnly) && stack.Overlays.All(layer => layer.HasNoWhiteouts))
             return StackDriver.Kernel;
         if (layers.Skip(1).Any(layer => layer.Driver == LayerDriver.Fuse2fs))
             return StackDriver.Fuse;
@@ -152,35 +175,4 @@ public static class ContainerPlanner
         IdentityKind.RootMapped => "squash_to_root",
         _ => string.Empty,
     };
-
-    // The kernel refuses every write below a directory whose owner or group has no name in the user namespace.
-    private static void CheckOwner(LayerSource layer, IdentityPlan identity, bool fakeRoot)
-    {
-        if (!identity.InUserNamespace || layer.UpperOwner is not { } owner || layer.Kind != LayerKind.Ext3)
-            return;
-        // The ids in an image are the container's own: fuse2fs runs inside the user namespace.
-        if (IsMapped(identity.UserMap, owner.UserId) && IsMapped(identity.GroupMap, owner.GroupId)
-            && (identity.UserId == 0 || identity.UserId == owner.UserId))
-        {
-            return;
-        }
-
-        var action = (owner.UserId, fakeRoot) switch
-        {
-            (0, false) => "Run with -FakeRoot, or open it read-only with ':ro'.",
-            (_, true) when owner.UserId == identity.UserMap[0].Outside =>
-                "Run without -FakeRoot, or open it read-only with ':ro'.",
-            _ => "Open it read-only with ':ro', or make an overlay of your own with New-OverlayImage.",
-        };
-        throw new EngineException(ErrorIds.OverlayOwnerMismatch,
-            $"The overlay '{layer.Path}' belongs to user {owner.UserId}, group {owner.GroupId}, "
-            + $"and cannot be written as {(fakeRoot ? "root in a user namespace" : $"user {identity.UserId}")}.",
-            action, layer.Path);
-    }
-
-    private static bool IsMapped(IReadOnlyList<IdMapping> map, uint id) =>
-        map.Any(run => id >= run.Inside && id - run.Inside < run.Count);
-
-    private static EngineException Conflict(string what, string action) =>
-        new(ErrorIds.OptionConflict, $"{what} exclude each other.", action);
 }

@@ -1,7 +1,11 @@
+using System.Buffers.Binary;
+using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Win32.SafeHandles;
+using OverlayTools.Containers.Engines;
 using OverlayTools.Native;
 
 namespace OverlayTools.Containers;
@@ -16,111 +20,94 @@ public sealed record ContainerOutcome(int ExitCode, EngineException? Failure);
 /// A running container: the plan is being carried out by <c>overlaytools-init</c> in namespaces that <c>unshare(1)</c>
 /// made. A .NET process has several threads, and so cannot enter a user namespace itself.
 /// </summary>
-public sealed class ContainerProcess : IDisposable
+public sealed class ContainerProcess : IRunningContainer
 {
     private readonly ContainerPlan _plan;
+    private readonly bool _joined;
     private readonly SafeFileHandle _control;
-    private readonly WriterMarks _marks;
-    private readonly List<string> _warnings = [];
-    private readonly List<string> _notes = [];
+    private readonly WriterMarks? _marks;
+    private readonly ConcurrentQueue<string> _warnings = new();
+    private readonly ConcurrentQueue<string> _notes = new();
+    private readonly TaskCompletionSource<int?> _entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private EngineException? _failure;
+    private int? _commandId;
     private bool _stopped;
 
-    private ContainerProcess(ContainerPlan plan, int processId, SafeFileHandle control, WriterMarks marks)
+    private ContainerProcess(ContainerPlan plan, int processId, SafeFileHandle control, WriterMarks? marks, bool joined)
     {
         _marks = marks;
         _plan = plan;
+        _joined = joined;
         ProcessId = processId;
         _control = control;
     }
 
+    /// <inheritdoc/>
+    public ContainerEngineKind Engine => ContainerEngineKind.Native;
+
     /// <summary>The supervising process on the host.</summary>
     public int ProcessId { get; }
+
+    /// <summary>What is being carried out.</summary>
+    public ContainerPlan Plan => _plan;
+
+    /// <inheritdoc/>
+    public IReadOnlyList<LayerPlan> Layers => _plan.Layers;
 
     /// <summary>The command's standard input; null when it has the caller's.</summary>
     public Stream? Input { get; private init; }
 
-    /// <summary>The command's standard output.</summary>
-    public required Stream Output { get; init; }
+    /// <summary>The command's standard output; null when it has the caller's.</summary>
+    public Stream? Output { get; private init; }
 
-    /// <summary>The command's standard error.</summary>
-    public required Stream Error { get; init; }
+    /// <summary>The command's standard error; null when it has the caller's.</summary>
+    public Stream? Error { get; private init; }
 
     /// <summary>Completes when the command has ended and nothing is mounted any more.</summary>
     public Task<ContainerOutcome> Completion { get; private set; } = null!;
 
-    /// <summary>What the user should know, in the order in which it happened; complete with <see cref="Completion"/>.</summary>
-    public IReadOnlyList<string> Warnings => _warnings;
+    /// <summary>Completes when the command runs, with the id of the process that it runs in, or when that has failed,
+    /// with null.</summary>
+    public Task<int?> Entered => _entered.Task;
 
-    /// <summary>What only a curious user wants to know; complete with <see cref="Completion"/>.</summary>
-    public IReadOnlyList<string> Notes => _notes;
+    /// <summary>Takes the oldest message that the user should see and that was not taken yet.</summary>
+    public bool TryTakeWarning([NotNullWhen(true)] out string? text) => _warnings.TryDequeue(out text);
+
+    /// <summary>Takes the oldest message for curious users that was not taken yet.</summary>
+    public bool TryTakeNote([NotNullWhen(true)] out string? text) => _notes.TryDequeue(out text);
 
     /// <summary>Starts a container.</summary>
     /// <param name="plan">What to do.</param>
     /// <param name="images">The open images that the plan's layers name by index. Their locks stay with the container
     /// after the caller has closed them.</param>
-    /// <param name="redirectInput">Whether <see cref="Input"/> feeds the command; otherwise it reads the caller's own
-    /// standard input.</param>
+    /// <param name="streams">What its command reads and writes.</param>
     /// <param name="marks">Put on the overlays now, and taken off at the end.</param>
     /// <exception cref="EngineException"><see cref="ErrorIds.RuntimeNotFound"/>.</exception>
     /// <exception cref="LinuxException">The program could not be started.</exception>
     internal static ContainerProcess Start(
-        ContainerPlan plan, IReadOnlyList<SafeFileHandle> images, bool redirectInput, WriterMarks marks)
+        ContainerPlan plan, IReadOnlyList<SafeFileHandle> images, ContainerStreams streams, WriterMarks marks)
     {
-        var init = FindInit();
-        var unshare = HelperProgram.Unshare.Find() ?? throw HelperProgram.NotFound([HelperProgram.Unshare]);
-        string[] arguments = plan.Identity.InUserNamespace
-            ? [unshare, "--user", "--keep-caps", "--mount", "--propagation", "slave", "--", init, InitProtocol.RunMode]
-            : [unshare, "--mount", "--propagation", "slave", "--", init, InitProtocol.RunMode];
-
-        using var childEnds = new HandleList();
-        using var planFile = WritePlan(plan);
-        var (statusReader, statusWriter) = Descriptors.Pipe();
-        var (controlReader, controlWriter) = Descriptors.Pipe();
-        var (outputReader, outputWriter) = Descriptors.Pipe();
-        var (errorReader, errorWriter) = Descriptors.Pipe();
-        childEnds.Pass(planFile, InitProtocol.PlanDescriptor);
-        childEnds.PassAndClose(statusWriter, InitProtocol.StatusDescriptor);
-        childEnds.PassAndClose(controlReader, InitProtocol.ControlDescriptor);
-        childEnds.PassAndClose(outputWriter, 1);
-        childEnds.PassAndClose(errorWriter, 2);
-        Stream? input = null;
-        if (redirectInput)
+        var init = InitProgram.Find();
+        string[] arguments = [init, InitProtocol.RunMode];
+        // A mount namespace the program makes itself; a user namespace needs a process of one thread.
+        if (plan.Identity.InUserNamespace)
         {
-            var (inputReader, inputWriter) = Descriptors.Pipe();
-            childEnds.PassAndClose(inputReader, 0);
-            input = new FileStream(inputWriter, FileAccess.Write, bufferSize: 0);
+            var unshare = HelperProgram.Unshare.Find() ?? throw HelperProgram.NotFound([HelperProgram.Unshare]);
+            arguments = [unshare, "--user", "--keep-caps", "--mount", "--propagation", "slave", "--", .. arguments];
         }
 
-        for (var i = 0; i < images.Count; i++)
-            childEnds.Pass(images[i], InitProtocol.FirstImageDescriptor + i);
+        using var planFile = InitProgram.Write(JsonSerializer.SerializeToUtf8Bytes(plan, ContainerPlanJson.Default.ContainerPlan));
+        return Launch(arguments[0], arguments, planFile, plan, images, streams, marks, joined: false);
+    }
 
-        // The command shares the caller's terminal, and expects it as a shell would leave it.
-        var terminal = redirectInput ? null : TerminalMode.ForLines();
-        int processId;
-        try
-        {
-            processId = Spawn.Program(unshare, arguments, OwnEnvironment.Variables(), childEnds.Mapping);
-        }
-        catch
-        {
-            terminal?.Dispose();
-            input?.Dispose();
-            foreach (var end in new[] { statusReader, controlWriter, outputReader, errorReader })
-                end.Dispose();
-            throw;
-        }
-
-        marks.Put(processId);
-        var container = new ContainerProcess(plan, processId, controlWriter, marks)
-        {
-            Input = input,
-            Output = new FileStream(outputReader, FileAccess.Read, bufferSize: 0),
-            Error = new FileStream(errorReader, FileAccess.Read, bufferSize: 0),
-        };
-        container.Completion = Task.Factory.StartNew(
-            () => container.Watch(statusReader, terminal), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        return container;
+    /// <summary>Runs a command in a container that is already there.</summary>
+    /// <param name="plan">Which container, and what to run in it.</param>
+    /// <param name="streams">What the command reads and writes.</param>
+    internal static ContainerProcess Join(JoinPlan plan, ContainerStreams streams)
+    {
+        var init = InitProgram.Find();
+        using var planFile = InitProgram.Write(JsonSerializer.SerializeToUtf8Bytes(plan, JoinPlanJson.Default.JoinPlan));
+        return Launch(init, [init, InitProtocol.JoinMode], planFile, plan.Container, [], streams, null, joined: true);
     }
 
     /// <summary>Asks the container to end: the command gets SIGTERM, then SIGKILL; <see cref="Completion"/> follows when
@@ -134,14 +121,84 @@ public sealed class ContainerProcess : IDisposable
         }
     }
 
+    /// <summary>As <see cref="Stop()"/>, with another signal, and another time.</summary>
+    /// <param name="signal">The number of the signal that the command gets first.</param>
+    /// <param name="grace">How long it then has time before SIGKILL.</param>
+    public void Stop(int signal, TimeSpan grace)
+    {
+        var message = new byte[6];
+        (message[0], message[1]) = (InitProtocol.End, (byte)signal);
+        BinaryPrimitives.WriteInt32LittleEndian(message.AsSpan(2), (int)Math.Clamp(grace.TotalMilliseconds, 0, int.MaxValue));
+        Tell(message);
+    }
+
     /// <summary>Stops the container if it still runs, and waits for its end.</summary>
     public void Dispose()
     {
-        Input?.Dispose();
+        try
+        {
+            Input?.Dispose();
+        }
+        catch (IOException)
+        {
+            // The command did not read it all.
+        }
+
         Stop();
         Completion.Wait();
-        Output.Dispose();
-        Error.Dispose();
+        Output?.Dispose();
+        Error?.Dispose();
+    }
+
+    private static ContainerProcess Launch(
+        string program, string[] arguments, SafeFileHandle planFile, ContainerPlan plan,
+        IReadOnlyList<SafeFileHandle> images, ContainerStreams streams, WriterMarks? marks, bool joined)
+    {
+        using var childEnds = new InheritedHandles();
+        using var parentEnds = new HandleBag();
+        var (statusReader, statusWriter) = Descriptors.Pipe();
+        childEnds.PassAndClose(statusWriter, InitProtocol.StatusDescriptor);
+        parentEnds.Add(statusReader);
+        var (controlReader, controlWriter) = Descriptors.Pipe();
+        childEnds.PassAndClose(controlReader, InitProtocol.ControlDescriptor);
+        parentEnds.Add(controlWriter);
+        childEnds.Pass(planFile, InitProtocol.PlanDescriptor);
+        Stream? input = null, output = null, error = null;
+        if (streams.PipesOutput)
+        {
+            output = parentEnds.Reader(childEnds, 1);
+            error = parentEnds.Reader(childEnds, 2);
+        }
+
+        if (streams.PipesInput)
+            input = parentEnds.Writer(childEnds, 0);
+        for (var i = 0; i < images.Count; i++)
+            childEnds.Pass(images[i], InitProtocol.FirstImageDescriptor + i);
+
+        // The command shares the caller's terminal, and expects it as a shell would leave it.
+        var terminal = plan.TakesTerminal ? TerminalMode.ForAnother() : streams.PipesInput ? null : TerminalMode.ForLines();
+        int processId;
+        try
+        {
+            processId = Spawn.Program(program, arguments, OwnEnvironment.Variables(), childEnds.Mapping);
+        }
+        catch
+        {
+            terminal?.Dispose();
+            throw;
+        }
+
+        parentEnds.Keep();
+        marks?.Put(processId);
+        var container = new ContainerProcess(plan, processId, controlWriter, marks, joined)
+        {
+            Input = input,
+            Output = output,
+            Error = error,
+        };
+        container.Completion = Task.Factory.StartNew(
+            () => container.Watch(statusReader, terminal), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        return container;
     }
 
     private ContainerOutcome Watch(SafeFileHandle status, TerminalMode? terminal)
@@ -153,44 +210,57 @@ public sealed class ContainerProcess : IDisposable
         {
             while (reader.ReadLine() is { } line)
             {
-                var words = line.Split('\t').Select(InitProtocol.Unescape).ToArray();
                 ready = true;
-                switch (words)
-                {
-                    case [InitProtocol.NamespacesReady]:
-                        AdmitToNamespace();
-                        break;
-                    case [InitProtocol.Warning, var text]:
-                        _warnings.Add(text);
-                        break;
-                    case [InitProtocol.Note, var text]:
-                        _notes.Add(text);
-                        break;
-                    case [InitProtocol.Error, var id, var text]:
-                        _failure ??= new EngineException(id, text, target: _plan.Layers[0].Path);
-                        break;
-                    case [InitProtocol.Ended, ..]:
-                        orderly = true;
-                        break;
-                    default:
-                        break;
-                }
+                orderly |= Take([.. line.Split('\t').Select(InitProtocol.Unescape)]);
             }
         }
 
         var ended = Processes.Wait(ProcessId, block: true);
         if (ready && !orderly)
         {
-            Leftovers.Kill(_plan.SessionDirectory);
             _failure ??= new EngineException(ErrorIds.HelperFailed, "The process that supervises the container was killed.",
                 "Check a writable overlay with Test-OverlayImage before you use it again.", _plan.Layers[0].Path);
+            if (!_joined)
+                Leftovers.Kill(_plan.SessionDirectory);
         }
 
-        _marks.Dispose();
-        RemoveSession();
+        _marks?.Dispose();
+        if (!_joined)
+            RemoveSession();
         if (!ready)
-            _failure ??= NoNamespace();
+            _failure ??= _joined ? NotJoined() : NoNamespace();
+        _entered.TrySetResult(null);
         return new ContainerOutcome(ended?.ExitCode ?? InitProtocol.FailureExitCode, _failure);
+    }
+
+    // Returns whether nothing is mounted any more.
+    private bool Take(string[] words)
+    {
+        switch (words)
+        {
+            case [InitProtocol.NamespacesReady]:
+                AdmitToNamespace();
+                break;
+            case [InitProtocol.Started, var id]:
+                _commandId = int.Parse(id, CultureInfo.InvariantCulture);
+                break;
+            case [InitProtocol.Entered]:
+                _entered.TrySetResult(_commandId);
+                break;
+            case [InitProtocol.Warning, var text]:
+                _warnings.Enqueue(text);
+                break;
+            case [InitProtocol.Note, var text]:
+                _notes.Enqueue(text);
+                break;
+            case [InitProtocol.Error, var id, var text]:
+                _failure ??= new EngineException(id, text, target: _plan.Layers[0].Path);
+                break;
+            default:
+                break;
+        }
+
+        return words[0] == InitProtocol.Ended;
     }
 
     private void AdmitToNamespace()
@@ -198,11 +268,7 @@ public sealed class ContainerProcess : IDisposable
         try
         {
             IdMapWriter.Write(ProcessId, _plan.Identity);
-            lock (_control)
-            {
-                if (!_stopped)
-                    Descriptors.Write(_control, "g"u8);
-            }
+            Tell(InitProtocol.Go);
         }
         catch (Exception error)
         {
@@ -212,6 +278,27 @@ public sealed class ContainerProcess : IDisposable
             Stop();
         }
     }
+
+    private void Tell(params ReadOnlySpan<byte> message)
+    {
+        lock (_control)
+        {
+            if (_stopped)
+                return;
+            try
+            {
+                Descriptors.Write(_control, message);
+            }
+            catch (LinuxException)
+            {
+                // It has ended: there is nobody to tell.
+            }
+        }
+    }
+
+    private EngineException NotJoined() =>
+        new(ErrorIds.ContainerStartFailed, "The instance could not be joined: the program that does it was killed.",
+            target: _plan.Layers[0].Path);
 
     private EngineException NoNamespace() => _plan.Identity.InUserNamespace
         ? new EngineException(ErrorIds.NamespaceUnavailable, "The kernel does not let this user make a user namespace.",
@@ -229,52 +316,6 @@ public sealed class ContainerProcess : IDisposable
         catch (DirectoryNotFoundException)
         {
             // The supervisor removed it.
-        }
-    }
-
-    private static SafeFileHandle WritePlan(ContainerPlan plan)
-    {
-        var file = Descriptors.Memory("overlaytools-plan");
-        RandomAccess.Write(file, JsonSerializer.SerializeToUtf8Bytes(plan, ContainerPlanJson.Default.ContainerPlan), 0);
-        return file;
-    }
-
-    [UnconditionalSuppressMessage("SingleFile", "IL3000", Justification = "The module is never bundled into one file.")]
-    private static string FindInit()
-    {
-        var path = Path.Combine(
-            Path.GetDirectoryName(typeof(ContainerProcess).Assembly.Location) ?? string.Empty, InitProtocol.ProgramName);
-        return File.Exists(path)
-            ? path
-            : throw new EngineException(ErrorIds.RuntimeNotFound, $"'{path}' is missing.",
-                "Build or install the module again: the program is part of it.", path);
-    }
-
-    /// <summary>What the child inherits: duplicates with high numbers, so that no source is also a target.</summary>
-    private sealed class HandleList : IDisposable
-    {
-        private readonly List<SafeFileHandle> _owned = [];
-
-        public List<(int From, int To)> Mapping { get; } = [];
-
-        public void Pass(SafeFileHandle handle, int target)
-        {
-            var duplicate = Descriptors.DuplicateAbove(
-                handle.DangerousGetHandle().ToInt32(), InitProtocol.LeastSourceDescriptor);
-            _owned.Add(duplicate);
-            Mapping.Add((duplicate.DangerousGetHandle().ToInt32(), target));
-        }
-
-        public void PassAndClose(SafeFileHandle handle, int target)
-        {
-            using (handle)
-                Pass(handle, target);
-        }
-
-        public void Dispose()
-        {
-            foreach (var handle in _owned)
-                handle.Dispose();
         }
     }
 }

@@ -32,6 +32,10 @@ public sealed record HelperProgram(IReadOnlyList<string> Names, string Package, 
     /// <summary>Packs squashfs.</summary>
     public static readonly HelperProgram MakeSquashfs = new(["mksquashfs"], "squashfs-tools", "pack squashfs");
 
+    /// <summary>Packs squashfs from a tar archive; the one or the other.</summary>
+    public static readonly HelperProgram SquashfsFromTar =
+        new(["sqfstar", "tar2sqfs"], "squashfs-tools", "pack an overlay as squashfs");
+
     private static readonly string[] s_systemDirectories =
         ["/usr/local/bin", "/usr/bin", "/bin", "/usr/local/sbin", "/usr/sbin", "/sbin"];
 

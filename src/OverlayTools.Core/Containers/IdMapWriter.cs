@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using OverlayTools.Native;
 
 namespace OverlayTools.Containers;
 
@@ -8,7 +9,7 @@ internal static class IdMapWriter
 {
     public static void Write(int processId, IdentityPlan identity)
     {
-        if (identity.Kind == IdentityKind.SubordinateIds)
+        if (identity.Kind == IdentityKind.SubordinateIds && User.EffectiveId() != 0)
         {
             // Only these programs, which root installed, may map other ids; they check the user's ranges.
             RunMapper(HelperProgram.NewUidMap, processId, identity.UserMap);
@@ -17,7 +18,8 @@ internal static class IdMapWriter
         }
 
         // A group map without privilege needs setgroups(2) switched off first.
-        File.WriteAllText($"/proc/{processId}/setgroups", "deny");
+        if (identity.Kind != IdentityKind.SubordinateIds)
+            File.WriteAllText($"/proc/{processId}/setgroups", "deny");
         File.WriteAllText($"/proc/{processId}/gid_map", Lines(identity.GroupMap));
         File.WriteAllText($"/proc/{processId}/uid_map", Lines(identity.UserMap));
     }

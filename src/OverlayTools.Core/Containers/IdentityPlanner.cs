@@ -3,22 +3,33 @@ namespace OverlayTools.Containers;
 /// <summary>Decides who the container's processes are.</summary>
 internal static class IdentityPlanner
 {
-    /// <summary>The identity, and the helper programs that it needs.</summary>
-    public static IdentityPlan Plan(bool fakeRoot, MachineFacts facts)
+    /// <summary>The identity that a request asks for.</summary>
+    /// <param name="request">Whether root is wanted, and a user namespace.</param>
+    /// <param name="facts">The user and the machine.</param>
+    public static IdentityPlan Plan(ContainerRequest request, MachineFacts facts)
     {
-        if (facts.UserId == 0)
+        // Root without the capability to mount (in a container, say) has it in a user namespace of its own.
+        if (facts.UserId == 0 && facts.MayMount && !request.UserNamespace)
             return new IdentityPlan(IdentityKind.Root, 0, 0, [], []);
 
-        var self = new IdMapping(fakeRoot ? 0 : facts.UserId, facts.UserId, 1);
-        var selfGroup = new IdMapping(fakeRoot ? 0 : facts.GroupId, facts.GroupId, 1);
-        if (!fakeRoot)
+        var root = request.FakeRoot || facts.UserId == 0;
+        var self = new IdMapping(root ? 0 : facts.UserId, facts.UserId, 1);
+        var selfGroup = new IdMapping(root ? 0 : facts.GroupId, facts.GroupId, 1);
+        if (!root)
             return new IdentityPlan(IdentityKind.CurrentUser, facts.UserId, facts.GroupId, [self], [selfGroup]);
 
-        if (facts.SubordinateUserIds is not { } users || facts.SubordinateGroupIds is not { } groups)
+        if (!request.FakeRoot || facts.SubordinateUserIds is not { } users || facts.SubordinateGroupIds is not { } groups)
             return new IdentityPlan(IdentityKind.RootMapped, 0, 0, [self], [selfGroup]);
 
         return new IdentityPlan(IdentityKind.SubordinateIds, 0, 0,
             [self, new IdMapping(1, users.Start, users.Count)],
             [selfGroup, new IdMapping(1, groups.Start, groups.Count)]);
     }
+
+    /// <summary>The command <c>fakeroot</c>, where root is asked for and no other id is mapped: it makes believe that
+    /// files have the owners that they were given.</summary>
+    public static FakeRootCommand? FakeRoot(ContainerRequest request, IdentityPlan identity, MachineFacts facts) =>
+        request.FakeRoot && identity.Kind == IdentityKind.RootMapped && !facts.Environment.ContainsKey("FAKEROOTKEY")
+            ? facts.FindFakeRoot()
+            : null;
 }

@@ -1,5 +1,5 @@
-using System.Buffers.Binary;
 using Microsoft.Win32.SafeHandles;
+using OverlayTools.Sif;
 
 namespace OverlayTools.Containers;
 
@@ -22,15 +22,11 @@ internal enum ImageFormat
 /// <summary>Recognises image files by their magic numbers.</summary>
 internal static class ImageFormats
 {
-    private const int SifMagicOffset = 32;
-    private const int Ext3MagicOffset = 1080;
-    private const ushort Ext3Magic = 0xEF53;
-
     /// <summary>Looks at the first bytes.</summary>
     /// <exception cref="EngineException"><see cref="ErrorIds.ImageNotRecognized"/> for something that is no regular file.</exception>
     public static ImageFormat Recognize(SafeFileHandle file, string path)
     {
-        var start = new byte[2048];
+        var start = new byte[SifFileSystems.StartSize];
         int count;
         try
         {
@@ -42,13 +38,13 @@ internal static class ImageFormats
         }
 
         var bytes = start.AsSpan(0, count);
-        if (bytes.Length > SifMagicOffset + 10 && bytes[SifMagicOffset..].StartsWith("SIF_MAGIC\0"u8))
+        if (SifHeader.Begins(bytes))
             return ImageFormat.Sif;
-        if (bytes.StartsWith("hsqs"u8))
-            return ImageFormat.Squashfs;
-        return bytes.Length >= Ext3MagicOffset + 2
-            && BinaryPrimitives.ReadUInt16LittleEndian(bytes[Ext3MagicOffset..]) == Ext3Magic
-            ? ImageFormat.Ext3
-            : ImageFormat.Unknown;
+        return SifFileSystems.Detect(bytes) switch
+        {
+            SifFileSystem.Squashfs => ImageFormat.Squashfs,
+            SifFileSystem.Ext3 => ImageFormat.Ext3,
+            _ => ImageFormat.Unknown,
+        };
     }
 }

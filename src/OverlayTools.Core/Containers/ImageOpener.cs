@@ -19,8 +19,8 @@ internal static class ImageOpener
     {
         var root = OpenRoot(request, set, out var embedded);
         var overlays = new List<LayerSource>(embedded);
-        foreach (var argument in request.Overlays)
-            overlays.AddRange(OpenOverlay(argument, set));
+        foreach (var argument in DuplicateOverlays.Remove(request.Overlays))
+            overlays.AddRange(OpenOverlay(argument, request.Ephemeral, set));
         CheckOneWriter(overlays);
         return new LayerStack(root, overlays);
     }
@@ -77,7 +77,7 @@ internal static class ImageOpener
             {
                 // Only the first takes the changes; any further one is a lower layer.
                 needsWriter = false;
-                overlays.Add(Partition(partition, OpenFile(file.Path, set, write: true), readOnly: false, set)!);
+                overlays.Add(Writer(partition, file.Path, request.Ephemeral, set)!);
             }
             else if (Partition(partition, file, readOnly: true, set) is { } layer)
             {
@@ -90,11 +90,11 @@ internal static class ImageOpener
         return overlays;
     }
 
-    private static IEnumerable<LayerSource> OpenOverlay(OverlayArgument argument, ImageSet set)
+    private static IEnumerable<LayerSource> OpenOverlay(OverlayArgument argument, bool ephemeral, ImageSet set)
     {
         var path = argument.Path;
         if (Directory.Exists(path))
-            return [DirectoryOverlay(argument)];
+            return [DirectoryOverlays.Open(argument, ephemeral, set)];
 
         var file = OpenFile(path, set, write: false);
         switch (ImageFormats.Recognize(file.Handle, path))
@@ -104,21 +104,25 @@ internal static class ImageOpener
                     set.Warnings.Add($"The overlay '{path}' is squashfs, which is read-only.");
                 return [Whole(LayerKind.Squashfs, file, set, readOnly: true)];
             case ImageFormat.Ext3:
-                var open = argument.ReadOnly ? file : OpenFile(path, set, write: true);
-                return [Ext3Layers.Describe(Whole(LayerKind.Ext3, open, set, argument.ReadOnly), open, set.Warnings)];
+                var open = argument.ReadOnly || ephemeral ? file : OpenFile(path, set, write: true);
+                var layer = Whole(LayerKind.Ext3, open, set, argument.ReadOnly || ephemeral);
+                return [argument.ReadOnly || !ephemeral ? Ext3Layers.Prepare(layer, open, set) : EphemeralLayers.Open(layer, open, set)];
             case ImageFormat.Sif:
-                return SifOverlays(argument, file, set);
+                return SifOverlays(argument, ephemeral, file, set);
             default:
                 throw NotRecognized(path);
         }
     }
 
-    private static List<LayerSource> SifOverlays(OverlayArgument argument, OpenImage file, ImageSet set)
+    private static List<LayerSource> SifOverlays(OverlayArgument argument, bool ephemeral, OpenImage file, ImageSet set)
     {
         using var sif = SifImage.Open(new FileWindow(file.Handle), argument.Path);
-        var partitions = sif.Overlays.ToList();
+        var partitions = (argument.Id is { } id ? sif.Objects.Where(o => o.Id == id && o.IsPartition(SifPartitionType.Overlay)) : sif.Overlays)
+            .ToList();
         if (partitions.Count == 0)
-            throw new EngineException(ErrorIds.OverlayNotExt3, $"'{argument.Path}' has no overlay partition.",
+            throw new EngineException(ErrorIds.OverlayNotExt3,
+                argument.Id is { } wanted ? $"Object {wanted} of '{argument.Path}' is no overlay partition."
+                    : $"'{argument.Path}' has no overlay partition.",
                 "Give an overlay image, or add a partition with New-OverlayImage.", argument.Path);
 
         // Squashfs alone cannot be written: that is no reason to fail, as for a squashfs file of its own.
@@ -126,28 +130,34 @@ internal static class ImageOpener
         var layers = new List<LayerSource>();
         foreach (var partition in partitions)
         {
-            var write = ReferenceEquals(partition, writer);
-            var open = write ? OpenFile(argument.Path, set, write: true) : file;
-            if (Partition(partition, open, readOnly: !write, set) is { } layer)
+            var layer = ReferenceEquals(partition, writer)
+                ? Writer(partition, argument.Path, ephemeral, set)
+                : Partition(partition, file, readOnly: true, set);
+            if (layer is not null)
                 layers.Add(layer);
         }
 
         return layers;
     }
 
-    private static LayerSource DirectoryOverlay(OverlayArgument argument)
+    // The partition that takes the changes.
+    private static LayerSource? Writer(SifObject partition, string path, bool ephemeral, ImageSet set)
     {
-        var hasUpper = Directory.Exists(Path.Combine(argument.Path, "upper"));
-        if (!argument.ReadOnly && FileSystemStatus.Check(argument.Path, FileSystemStatus.Write) != 0)
-            throw new EngineException(ErrorIds.OverlayNotWritable, $"The overlay directory '{argument.Path}' is not writable.",
-                $"Open it read-only with '{argument.Path}:ro', or choose a directory of your own.", argument.Path);
-        return new LayerSource
-        {
-            Kind = LayerKind.Directory, Path = argument.Path, ReadOnly = argument.ReadOnly, HasUpper = hasUpper,
-        };
+        if (!ephemeral)
+            return Partition(partition, OpenFile(path, set, write: true), readOnly: false, set);
+        var file = OpenFile(path, set, write: false);
+        return PlainPartition(partition, file, readOnly: true, set) is { } layer ? EphemeralLayers.Open(layer, file, set) : null;
     }
 
     private static LayerSource? Partition(SifObject partition, OpenImage file, bool readOnly, ImageSet set)
+    {
+        var layer = PlainPartition(partition, file, readOnly, set);
+        return layer is { Kind: LayerKind.Ext3 } && partition.IsPartition(SifPartitionType.Overlay)
+            ? Ext3Layers.Prepare(layer, file, set)
+            : layer;
+    }
+
+    private static LayerSource? PlainPartition(SifObject partition, OpenImage file, bool readOnly, ImageSet set)
     {
         if (partition.Fault is { } fault)
             throw new EngineException(ErrorIds.SifCorrupt, $"Object {partition.Id} of '{file.Path}' is damaged: {fault}", null, file.Path);
@@ -169,10 +179,9 @@ internal static class ImageOpener
             Length = partition.SizeBytes,
             ReadOnly = readOnly,
         };
-        if (kind == LayerKind.Squashfs)
-            return layer;
-        LockRange(file, !readOnly, layer.Offset, layer.Length, set);
-        return partition.IsPartition(SifPartitionType.Overlay) ? Ext3Layers.Describe(layer, file, set.Warnings) : layer;
+        if (kind == LayerKind.Ext3)
+            LockRange(file, !readOnly, layer.Offset, layer.Length, set);
+        return layer;
     }
 
     private static LayerSource Whole(LayerKind kind, OpenImage file, ImageSet set, bool readOnly)
@@ -191,7 +200,7 @@ internal static class ImageOpener
 
     private static void LockRange(OpenImage file, bool exclusive, long offset, long length, ImageSet set)
     {
-        if (!RangeLock.Acquire(file.Handle, file.Path, exclusive, offset, length))
+        if (!RangeLock.Acquire(file.Handle, file.Path, exclusive, offset, length, set.NamesHolders))
             set.Warnings.Add($"The file system that holds '{file.Path}' knows no locks: make sure that nobody else uses the image, "
                 + "or it will be damaged.");
         if (!OverlayFile.IsNamed(file.Handle, file.Path))

@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using OverlayTools.Overlays;
 
 namespace OverlayTools.Containers;
 
@@ -17,6 +18,21 @@ internal sealed class ImageSet : IDisposable
 
     /// <summary>Warnings that opening the images gave.</summary>
     public List<string> Warnings { get; } = [];
+
+    /// <summary>Whose the directories are that an overlay lacks, and that are made.</summary>
+    public OverlayOwner Owner { get; init; } = OverlayOwner.Root;
+
+    /// <summary>Told of what takes long: a replay, a copy.</summary>
+    public IProgress<EngineProgress>? Progress { get; init; }
+
+    /// <summary>Stops what takes long.</summary>
+    public CancellationToken Token { get; init; }
+
+    /// <summary>Whether who has a lock is looked for: that takes longer than asking for the lock again.</summary>
+    public bool NamesHolders { get; init; } = true;
+
+    /// <summary>Whether nothing is to be changed, nor copied: a plan is made, and no container.</summary>
+    public bool OnlyLooks { get; init; }
 
     /// <summary>Adds an open file.</summary>
     public OpenImage Add(SafeFileHandle file, string path)

@@ -9,6 +9,10 @@ internal static class InitProtocol
     public const int PlanDescriptor = 3;
     public const int StatusDescriptor = 4;
     public const int ControlDescriptor = 5;
+
+    /// <summary>The reading end of a pipe that the supervisor holds while it lives.</summary>
+    public const int LifeDescriptor = 6;
+
     public const int FirstImageDescriptor = 10;
 
     /// <summary>The engine duplicates what it passes on to numbers from here, clear of all targets.</summary>
@@ -25,17 +29,52 @@ internal static class InitProtocol
     /// <summary>First argument: become a FUSE program that ends with its parent.</summary>
     public const string HelperMode = "helper";
 
+    /// <summary>First argument: try what mounting is allowed, in the directory and with the overlay options that follow.</summary>
+    public const string TrialMode = "trial";
+
+    /// <summary>A step of the trial, followed by its error number: mounting a tmpfs.</summary>
+    public const string TmpfsStep = "tmpfs";
+
+    /// <summary>A step of the trial: mounting an overlay.</summary>
+    public const string OverlayStep = "overlay";
+
+    /// <summary>A step of the trial: replacing a directory in the overlay.</summary>
+    public const string ReplaceStep = "replace";
+
     /// <summary>Second argument of the helper mode: answer attempts to open the image for writing with EACCES.</summary>
     public const string DenyWriting = "deny-writing";
 
     /// <summary>Second argument of the helper mode: nothing is denied.</summary>
     public const string AllowWriting = "allow-writing";
 
+    /// <summary>First argument: enter the namespaces of a running instance and run a command there.</summary>
+    public const string JoinMode = "join";
+
+    /// <summary>First argument: leave the session of the caller, and keep an instance. How many images
+    /// were passed follows.</summary>
+    public const string DetachMode = "detach";
+
+    /// <summary>First argument: keep an instance.</summary>
+    public const string KeepMode = "keep";
+
+    /// <summary>On the control pipe: the maps are written.</summary>
+    public const byte Go = (byte)'g';
+
+    /// <summary>On the control pipe: end the command. The next byte is the signal to send; four more, little-endian, say
+    /// for how many milliseconds the command has time before it is killed.</summary>
+    public const byte End = (byte)'e';
+
+    /// <summary>How long a command has time after SIGTERM when nothing else was said.</summary>
+    public const int GraceMilliseconds = 3000;
+
     /// <summary>The user namespace stands; its maps have to be written.</summary>
     public const string NamespacesReady = "namespaces";
 
-    /// <summary>The command has been started.</summary>
+    /// <summary>The process that becomes the command has been started; its id follows.</summary>
     public const string Started = "started";
+
+    /// <summary>The command runs in the container, or the container stands without one.</summary>
+    public const string Entered = "entered";
 
     /// <summary>Something follows that only a curious user wants to know.</summary>
     public const string Note = "note";
@@ -59,7 +98,8 @@ internal static class InitProtocol
     public static string Escape(string text) =>
         text.Replace("\\", "\\\\", StringComparison.Ordinal)
             .Replace("\t", "\\t", StringComparison.Ordinal)
-            .Replace("\n", "\\n", StringComparison.Ordinal);
+            .Replace("\n", "\\n", StringComparison.Ordinal)
+            .Replace("\r", "\\r", StringComparison.Ordinal);
 
     /// <summary>What <see cref="Escape"/> was given.</summary>
     public static string Unescape(string text)
@@ -75,7 +115,7 @@ internal static class InitProtocol
                 continue;
             }
 
-            result.Append(text[++i] switch { 't' => '\t', 'n' => '\n', var other => other });
+            result.Append(text[++i] switch { 't' => '\t', 'n' => '\n', 'r' => '\r', var other => other });
         }
 
         return result.ToString();

@@ -31,6 +31,37 @@ internal static class Leftovers
         }
     }
 
+    /// <summary>Removes session directories of this user whose engine and supervisor were both killed. One that is in use is
+    /// locked; to remove it would take the mounts away from the container.</summary>
+    /// <param name="parent">The directory that they are in.</param>
+    public static void Sweep(string parent)
+    {
+        try
+        {
+            foreach (var path in Directory.EnumerateDirectories(parent, "overlaytools-*").Where(SessionDirectory.IsNameOfOne))
+                RemoveUnused(path);
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            // Whoever runs next has another try.
+        }
+    }
+
+    private static void RemoveUnused(string path)
+    {
+        using var directory = Open.TryFile(path, Open.ReadOnly | Open.Directory | Open.NoFollow, 0, out _);
+        if (directory is null || Statx.Of(directory, path).UserId != User.EffectiveId() || Flock.Try(directory, exclusive: true) != 0)
+            return;
+        try
+        {
+            Directory.Delete(path);
+        }
+        catch (IOException)
+        {
+            // Not empty: not what it seemed.
+        }
+    }
+
     private static bool LivesIn(string process, string sessionDirectory) =>
         int.TryParse(Path.GetFileName(process), NumberStyles.None, CultureInfo.InvariantCulture, out var id)
         && id != Environment.ProcessId

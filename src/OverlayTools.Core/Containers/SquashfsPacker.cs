@@ -1,7 +1,4 @@
-using System.Diagnostics;
-using System.Globalization;
 using OverlayTools.Ext;
-using OverlayTools.Native;
 using OverlayTools.Tar;
 
 namespace OverlayTools.Containers;
@@ -15,9 +12,6 @@ namespace OverlayTools.Containers;
 internal sealed class SquashfsPacker(
     string program, SifBuild build, string target, IProgress<EngineProgress>? progress, CancellationToken token)
 {
-    private const int PollMilliseconds = 100;
-    private const int PipeBufferSize = 1 << 17;
-    private const string TimeVariable = "SOURCE_DATE_EPOCH";
     private const string Activity = "Packing root file system";
 
     private static readonly string[] s_quiet = ["-noappend", "-no-progress", "-quiet"];
@@ -42,70 +36,19 @@ internal sealed class SquashfsPacker(
         ];
         return Run(arguments, input =>
         {
-            var buffered = new BufferedStream(input, PipeBufferSize);
-            new TarTreeWriter(buffered, token).Write(root);
-            buffered.Flush();
+            new TarTreeWriter(input, token).Write(root);
         }, build.Deterministic ? LatestTime(root) : null);
     }
 
     private IReadOnlyList<string> Run(IEnumerable<string> arguments, Action<Stream>? feed, long? latestTime = null)
     {
-        var start = new ProcessStartInfo(program)
+        var process = new PackingProcess(program, target, Activity, build.Source, progress, token)
         {
-            RedirectStandardError = true, RedirectStandardOutput = true, RedirectStandardInput = feed is not null,
+            // It wants to be told a time in one way only. For an archive it takes no time for the root; but it moves back
+            // to this one whatever is later, the root's, which is the present, among it.
+            LatestTime = latestTime,
         };
-        foreach (var argument in arguments)
-            start.ArgumentList.Add(argument);
-        // It wants to be told a time in one way only. For an archive it takes no time for the root; but it moves back to
-        // this one whatever is later, the root's, which is the present, among it.
-        start.Environment.Remove(TimeVariable);
-        if (latestTime is { } latest)
-            start.Environment[TimeVariable] = latest.ToString(CultureInfo.InvariantCulture);
-        using var process = Process.Start(start)
-            ?? throw new EngineException(ErrorIds.HelperFailed, $"{program} could not be started.");
-        var error = process.StandardError.ReadToEndAsync(CancellationToken.None);
-        var output = process.StandardOutput.ReadToEndAsync(CancellationToken.None);
-        try
-        {
-            Feed(process, feed);
-            while (!process.WaitForExit(PollMilliseconds))
-            {
-                token.ThrowIfCancellationRequested();
-                // mksquashfs removes the file when it fails.
-                var packed = new FileInfo(target);
-                progress?.Report(new EngineProgress(Activity, packed.Exists ? packed.Length : 0, 0));
-            }
-        }
-        catch
-        {
-            process.Kill();
-            process.WaitForExit();
-            throw;
-        }
-
-        _ = output.Result;
-        var complaints = error.Result.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        if (process.ExitCode != 0 && complaints.Any(line => line.Contains("No space left on device", StringComparison.Ordinal)))
-            throw new LinuxException("write", Errno.ENOSPC, target);
-        if (process.ExitCode != 0)
-            throw new EngineException(ErrorIds.HelperFailed, $"mksquashfs failed: {string.Join(' ', complaints)}",
-                "Check that the source is readable and the disk has room.", build.Source);
-        return [.. complaints.Where(line => !IsAboutExistingDirectory(line))];
-    }
-
-    private static void Feed(Process process, Action<Stream>? feed)
-    {
-        if (feed is null)
-            return;
-        try
-        {
-            feed(process.StandardInput.BaseStream);
-            process.StandardInput.Close();
-        }
-        catch (IOException failure) when (failure is not (EndOfStreamException or LinuxException) && process.WaitForExit(PollMilliseconds))
-        {
-            // It ended before it had read everything, and says why.
-        }
+        return [.. process.Run(arguments, feed).Where(line => !IsAboutExistingDirectory(line))];
     }
 
     private string[] FixedTime() => build.Deterministic ? ["-mkfs-time", "0"] : [];

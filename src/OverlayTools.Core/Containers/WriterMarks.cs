@@ -12,15 +12,16 @@ internal sealed class WriterMarks : IDisposable
     private readonly List<(SafeFileHandle File, long Offset, byte[] Mark)> _put = [];
 
     /// <summary>Prepares to mark the writable ext3 overlays.</summary>
-    /// <param name="stack">The layers.</param>
-    /// <param name="images">The open images that they name by index.</param>
-    public static WriterMarks For(LayerStack stack, ImageSet images)
+    /// <param name="plan">The plan with the layers.</param>
+    /// <param name="images">The open images that they name by descriptor.</param>
+    public static WriterMarks For(ContainerPlan plan, IReadOnlyList<SafeFileHandle> images)
     {
         var marks = new WriterMarks();
-        foreach (var layer in stack.Overlays.Where(layer => !layer.ReadOnly && layer.Kind == LayerKind.Ext3))
+        foreach (var layer in plan.Layers.Skip(1)
+            .Where(layer => !layer.ReadOnly && layer.Driver is LayerDriver.Fuse2fs or LayerDriver.LoopExt3))
         {
             // Opened for its path only: another open file would be fine, but a duplicate would keep the lock.
-            var path = string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{images.Files[layer.File].DangerousGetHandle()}");
+            var path = string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{images[layer.Descriptor - InitProtocol.FirstImageDescriptor].DangerousGetHandle()}");
             if (Open.TryFile(path, Open.PathOnly, 0, out _) is { } file)
                 marks._overlays.Add((file, layer.Offset));
         }

@@ -28,6 +28,7 @@ public static class ExtFeatures
     internal const uint RoCompatLargeFile = 0x2;
     internal const uint RoCompatBtreeDir = 0x4;
     internal const uint RoCompatBigalloc = 0x200;
+    internal const uint RoCompatMetadataChecksum = 0x400;
 
     /// <summary>What of ext4 is understood well enough to read files.</summary>
     private const uint ReadableIncompat = Ext3Incompat | IncompatExtents | Incompat64Bit | IncompatFlexBg

@@ -320,10 +320,21 @@ public sealed class ExtFormatter
         WriteBitmaps(0);
         var table = _geometry.OffsetOf(_geometry.FirstDataBlock + 1);
         _window.Write(table, descriptors);
-        _window.Write(table + descriptors.Length, new ResizeTable(_geometry).PrimaryBlocks());
+        WriteReservedDescriptors(table + descriptors.Length);
         // Last, so that a file system that was not finished is not taken for one.
         _window.Write(ExtSuperblock.Size, superblock.Raw);
         _window.Drain();
+    }
+
+    private void WriteReservedDescriptors(long position)
+    {
+        var table = new ResizeTable(_geometry);
+        var block = _buffer.AsSpan(0, BlockSize);
+        for (var i = 0u; i < _geometry.ReservedGdtBlocks; i++)
+        {
+            table.FillPrimaryBlock(i, block);
+            _window.Write(position + i * BlockSize, block);
+        }
     }
 
     private void WriteBitmaps(uint group)

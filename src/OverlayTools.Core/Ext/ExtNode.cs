@@ -166,5 +166,20 @@ public sealed class ExtNode
         ExtFileSystem fileSystem, string path = "/", CancellationToken cancellation = default) =>
         ExtTreeReader.Read(fileSystem, path, cancellation);
 
+    /// <summary>The same file with other attributes; of a directory, without what is in it.</summary>
+    internal ExtNode With(IReadOnlyDictionary<string, byte[]> attributes) => new(Type, Permissions, UserId, GroupId)
+    {
+        Modified = Modified,
+        Accessed = Accessed,
+        Changed = Changed,
+        Created = Created,
+        Flags = Flags,
+        Content = Content,
+        Target = Target,
+        DeviceMajor = DeviceMajor,
+        DeviceMinor = DeviceMinor,
+        Attributes = attributes,
+    };
+
     private static readonly Dictionary<string, byte[]> None = [];
 }

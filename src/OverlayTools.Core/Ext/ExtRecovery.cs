@@ -19,6 +19,31 @@ public static class ExtRecovery
     {
         var replay = JournalReplay.Find(window, cancellation);
         replay?.Apply(progress, cancellation);
+        if (replay is not null)
+            CountFree(window);
         return (replay?.Transactions ?? 0, OrphanList.Process(window, cancellation));
+    }
+
+    // The kernel writes the superblock's sums of free blocks and inodes when it unmounts, and counts anew when it mounts
+    // (ext4_fill_super). fuse2fs goes on from what stands there.
+    private static void CountFree(Window window)
+    {
+        var fileSystem = ExtFileSystem.Open(window);
+        var (blocks, inodes) = (0u, 0u);
+        var buffer = new byte[GroupDescriptor.Size];
+        for (var group = 0u; group < fileSystem.Geometry.GroupCount; group++)
+        {
+            var descriptor = fileSystem.ReadGroup(group, buffer);
+            blocks += descriptor.FreeBlocksCount;
+            inodes += descriptor.FreeInodesCount;
+        }
+
+        var superblock = new ExtSuperblock(fileSystem.Superblock.Raw);
+        if ((superblock.FreeBlocksCount, superblock.FreeInodesCount) == (blocks, inodes)
+            || blocks > superblock.BlocksCount || inodes > superblock.InodesCount)
+            return;
+        (superblock.FreeBlocksCount, superblock.FreeInodesCount) = (blocks, inodes);
+        window.Write(ExtSuperblock.Size, superblock.Raw);
+        window.Flush();
     }
 }

@@ -100,8 +100,18 @@ public readonly record struct ExtSizing(long Blocks, long Inodes)
         var math = new BlockMapMath(blockSize);
         var sharing = new AttributeSharing();
         var blocks = 0L;
-        foreach (var (_, node, _) in tree.Files)
-            blocks += BlocksOf(node, math, blockSize, tree) + AttributeBlocksOf(node, blockSize, sharing);
+        foreach (var (inode, node, _) in tree.Files)
+        {
+            try
+            {
+                blocks += BlocksOf(node, math, blockSize, tree) + AttributeBlocksOf(node, blockSize, sharing);
+            }
+            catch (EngineException error)
+            {
+                throw error.About(tree.PathOf(inode));
+            }
+        }
+
         return new ExtSizing(blocks, tree.LastInode);
     }
 

@@ -47,6 +47,22 @@ internal sealed class ExtTree
 
     public uint LinksOf(ExtNode node) => _known[node].Links;
 
+    /// <summary>The path of a file from the root of the tree, safe to show; of several, the first.</summary>
+    public string PathOf(uint inode)
+    {
+        var names = new Stack<string>();
+        while (inode != ExtInode.Root)
+        {
+            var (_, node, above) = _files.Find(file => file.Inode == inode);
+            var parent = _files.Find(file => file.Inode == above).Node;
+            var name = EntriesIn(parent).First(entry => ReferenceEquals(entry.Node, node)).Name;
+            names.Push(PrintableText.Show(name.Bytes));
+            inode = above;
+        }
+
+        return "/" + string.Join('/', names);
+    }
+
     /// <summary>The names in a directory, in their order on disk.</summary>
     public IEnumerable<ExtName> NamesIn(ExtNode directory) => EntriesIn(directory).Select(entry => entry.Name);
 

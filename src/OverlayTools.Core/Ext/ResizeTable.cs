@@ -40,20 +40,23 @@ internal sealed class ResizeTable(ExtGeometry geometry)
         return block;
     }
 
+    /// <summary>Fills a reserved block of group 0.</summary>
+    /// <param name="which">Its number among them, from 0.</param>
+    /// <param name="block">A block's bytes.</param>
+    public void FillPrimaryBlock(uint which, Span<byte> block)
+    {
+        block.Clear();
+        for (var backup = 0; backup < _backups.Length; backup++)
+            BinaryPrimitives.WriteUInt32LittleEndian(
+                block[(backup * 4)..], FirstReserved + which + _backups[backup] * geometry.BlocksPerGroup);
+    }
+
     /// <summary>The reserved blocks of group 0, side by side.</summary>
     public byte[] PrimaryBlocks()
     {
         var blocks = new byte[geometry.ReservedGdtBlocks * geometry.BlockSize];
         for (var i = 0u; i < geometry.ReservedGdtBlocks; i++)
-        {
-            var pointers = blocks.AsSpan((int)i * geometry.BlockSize, geometry.BlockSize);
-            for (var backup = 0; backup < _backups.Length; backup++)
-            {
-                var block = FirstReserved + i + _backups[backup] * geometry.BlocksPerGroup;
-                BinaryPrimitives.WriteUInt32LittleEndian(pointers[(backup * 4)..], block);
-            }
-        }
-
+            FillPrimaryBlock(i, blocks.AsSpan((int)i * geometry.BlockSize, geometry.BlockSize));
         return blocks;
     }
 }

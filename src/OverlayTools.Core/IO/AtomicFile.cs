@@ -56,11 +56,12 @@ public sealed class AtomicFile : IDisposable
 
         while (true)
         {
-            var temporary = Path.Combine(directory, $".{Path.GetFileName(target)}.{Guid.NewGuid().ToString("N")[..12]}.tmp");
+            var temporary = TemporaryFiles.NewName(target);
             var handle = Open.TryFile(temporary, Open.ReadWrite | Open.Create | Open.Exclusive | Open.NoFollow, mode, out var errno);
-            if (handle is not null)
+            if (handle is not null && TemporaryFiles.TryHold(handle))
                 return new AtomicFile(target, temporary, handle);
-            if (errno != Errno.EEXIST)
+            handle?.Dispose();
+            if (handle is null && errno != Errno.EEXIST)
                 throw new LinuxException("open", errno, temporary);
         }
     }
@@ -81,6 +82,7 @@ public sealed class AtomicFile : IDisposable
         }
 
         _committed = true;
+        TemporaryFiles.LetGo(Handle);
         Fsync.DirectoryOf(Target);
     }
 

@@ -45,13 +45,26 @@ public sealed class ImageUsers
     /// <param name="hinders">Which users do; all, when left out.</param>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayInUse"/>, naming who.</exception>
     public static void Refuse(
-        SafeFileHandle file, string path, long offset, long length, Predicate<ImageUser>? hinders = null)
+        SafeFileHandle file, string path, long offset, long length, Predicate<ImageUser>? hinders = null) =>
+        Refuse(file, path, [(offset, length, hinders)]);
+
+    /// <summary>Refuses several ranges by one look.</summary>
+    /// <inheritdoc cref="Refuse(SafeFileHandle, string, long, long, Predicate{ImageUser})"/>
+    /// <param name="file">An open handle of the file, which has the lock.</param>
+    /// <param name="path">Its path, for the error.</param>
+    /// <param name="ranges">First byte, number of bytes (0 means to the end), and which users matter (null: all).</param>
+    internal static void Refuse(
+        SafeFileHandle file, string path,
+        IReadOnlyList<(long Offset, long Length, Predicate<ImageUser>? Hinders)> ranges)
     {
         for (var look = 1; ; look++)
         {
+            var now = Look();
             // Who has a lock that ours would meet is no question any more.
-            var users = Look().Of(file, offset, length, withSystemLocks: false)
-                .Where(user => user.Kind != ImageUseKind.Flock && hinders?.Invoke(user) != false).ToList();
+            var users = ranges.SelectMany(range =>
+                    now.Of(file, range.Offset, range.Length, withSystemLocks: false)
+                        .Where(user => user.Kind != ImageUseKind.Flock && range.Hinders?.Invoke(user) != false))
+                .Distinct().ToList();
             if (users.Count == 0)
                 return;
             if (look == MostLooks || !users.TrueForAll(MayPass))
@@ -133,9 +146,23 @@ public sealed class ImageUsers
         return isWhole || ProcessFacts.ArgumentsOf(open.ProcessId).SelectMany(argument => argument.Split(',')).Contains(option);
     }
 
-    private bool IsOnDevice(OpenDescriptor open, Target target) =>
-        target.MountDevice is null
-        || MountsOf(open.ProcessId).Where(mount => mount.Id == open.MountId).All(mount => mount.Device == target.MountDevice);
+    private bool IsOnDevice(OpenDescriptor open, Target target)
+    {
+        if (target.MountDevice is null)
+            return true;
+        foreach (var mount in MountsOf(open.ProcessId).Where(mount => mount.Id == open.MountId))
+            return mount.Device == target.MountDevice;
+        // A mount that the process does not see: another namespace's, or the kernel's own, where memory files live whose
+        // numbers are those of files on any tmpfs.
+        return DeviceOf(open) is not { } device || device == target.Device;
+    }
+
+    private static ulong? DeviceOf(OpenDescriptor open)
+    {
+        var path = string.Create(CultureInfo.InvariantCulture, $"/proc/{open.ProcessId}/fd/{open.Descriptor}");
+        using var file = Native.Open.TryFile(path, Native.Open.PathOnly, 0, out _);
+        return file is null ? null : Statx.Of(file, path).Device;
+    }
 
     private IEnumerable<ImageUser> UsersOf(LoopDeviceEntry loop)
     {

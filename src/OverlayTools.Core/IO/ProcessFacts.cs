@@ -37,6 +37,19 @@ internal static partial class ProcessFacts
     public static string[] ArgumentsOf(int processId) =>
         Encoding.UTF8.GetString(Read(processId, "cmdline", MostText)).Split('\0', StringSplitOptions.RemoveEmptyEntries);
 
+    /// <summary>When the process was started, in ticks since the machine was (<c>/proc/PID/stat</c>, field 22); null when
+    /// there is none, or it is a zombie.</summary>
+    public static ulong? StartTimeOf(int processId)
+    {
+        var stat = Encoding.UTF8.GetString(Read(processId, "stat", MostText));
+        // The second field is the name in parentheses, and may itself hold spaces and parentheses.
+        var fields = stat.LastIndexOf(") ", StringComparison.Ordinal) is >= 0 and var end ? stat[(end + 2)..].Split(' ') : [];
+        return fields.Length > 19 && fields[0] is not ("Z" or "X")
+            && ulong.TryParse(fields[19], NumberStyles.None, CultureInfo.InvariantCulture, out var ticks)
+            ? ticks
+            : null;
+    }
+
     /// <summary>The Slurm job of a process, by its environment or its control group.</summary>
     public static string? SlurmJobOf(int processId)
     {

@@ -16,16 +16,18 @@ public static class RangeLock
     /// <param name="exclusive">True to write, false to read.</param>
     /// <param name="offset">First byte.</param>
     /// <param name="length">Bytes; 0 means up to the end of the file, wherever it will be.</param>
+    /// <param name="namesHolder">Whether the holder is looked for, which takes a look through all processes.</param>
     /// <returns>False when the file system knows no locks (<c>ENOLCK</c>): the caller warns.</returns>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayInUse"/>, naming the holder where it can be seen.</exception>
-    public static bool Acquire(SafeFileHandle file, string path, bool exclusive, long offset, long length)
+    public static bool Acquire(
+        SafeFileHandle file, string path, bool exclusive, long offset, long length, bool namesHolder = true)
     {
         var errno = FileLock.TryLock(file, exclusive, offset, length);
         return errno switch
         {
             0 => true,
             Errno.ENOLCK or Errno.EOPNOTSUPP => false,
-            Errno.EAGAIN or Errno.EACCES => throw InUse(file, path, exclusive, offset, length),
+            Errno.EAGAIN or Errno.EACCES => throw InUse(file, path, exclusive, offset, length, namesHolder),
             _ => throw new LinuxException("fcntl", errno, path),
         };
     }
@@ -37,8 +39,11 @@ public static class RangeLock
     private static string MarkOn(SafeFileHandle file, long offset) =>
         WriterMark.Read(file, offset) is { } mark ? $". Its last writer left a mark: {mark}" : string.Empty;
 
-    private static EngineException InUse(SafeFileHandle file, string path, bool exclusive, long offset, long length)
+    private static EngineException InUse(
+        SafeFileHandle file, string path, bool exclusive, long offset, long length, bool namesHolder)
     {
+        if (!namesHolder)
+            return new EngineException(ErrorIds.OverlayInUse, $"'{path}' is in use.", null, path);
         var holders = ImageUsers.Look().Of(file, offset, length).Where(user => user.Kind != ImageUseKind.Flock).ToList();
         var who = holders.Count > 0 ? "by " + string.Join(", ", ImageUser.Principals(holders)) : "by " + Unseen + MarkOn(file, offset);
         return new EngineException(

@@ -6,6 +6,7 @@ namespace OverlayTools.Native;
 /// <summary>Calls that make descriptors (<c>pipe2(2)</c>, <c>memfd_create(2)</c>) or decide who inherits them.</summary>
 internal static unsafe partial class Descriptors
 {
+    private const nint CloseRangeCall = 436; // the same number on every architecture
     private const int CloseOnExec = 0x80000;
     private const uint MemoryCloseOnExec = 1;
     private const uint RangeCloseOnExec = 4;
@@ -20,11 +21,33 @@ internal static unsafe partial class Descriptors
     [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
     private static partial nint WriteTo(SafeFileHandle file, byte* bytes, nuint count);
 
+    [LibraryImport("libc", EntryPoint = "dup2", SetLastError = true)]
+    private static partial int Dup2(int descriptor, int target);
+
     [LibraryImport("libc", EntryPoint = "fcntl", SetLastError = true)]
     private static partial int Fcntl(int descriptor, int command, int argument);
 
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     private static partial nint CloseRange(nint number, uint first, uint last, uint flags);
+
+    /// <summary><c>struct pollfd</c>.</summary>
+    private struct Polled
+    {
+        public int Descriptor;
+        public short Events;
+        public short Returned;
+    }
+
+    [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
+    private static partial int Poll(Polled* polled, nuint count, int milliseconds);
+
+    /// <summary>Whether nobody holds the writing end of a pipe any more, and nothing is left in it.</summary>
+    public static bool HasEnded(int reader)
+    {
+        const short hungUp = 0x10;
+        var polled = new Polled { Descriptor = reader };
+        return Poll(&polled, 1, 0) == 1 && (polled.Returned & hungUp) != 0;
+    }
 
     /// <summary>Two close-on-exec ends of a pipe.</summary>
     /// <exception cref="LinuxException">With the error number of the call.</exception>
@@ -63,12 +86,26 @@ internal static unsafe partial class Descriptors
         return duplicate >= 0 ? new SafeFileHandle(duplicate, true) : throw LinuxException.Last("fcntl");
     }
 
+    /// <summary>Makes a descriptor lead to what another one does, for programs that are executed too.</summary>
+    /// <exception cref="LinuxException">With the error number of the call.</exception>
+    public static void DuplicateTo(int descriptor, int target)
+    {
+        if (Dup2(descriptor, target) < 0)
+            throw LinuxException.Last("dup2");
+    }
+
+    /// <summary>Closes whatever is open between two numbers, both included.</summary>
+    public static void Close(int first, int last)
+    {
+        if (CloseRange(CloseRangeCall, (uint)first, (uint)last, 0) != 0)
+            throw LinuxException.Last("close_range");
+    }
+
     /// <summary>Whatever is open from <paramref name="first"/> on will not survive the next exec (<c>close_range(2)</c>).</summary>
     /// <exception cref="LinuxException">With the error number of the call.</exception>
     public static void CloseOnExecFrom(int first)
     {
-        const nint systemCall = 436; // the same number on every architecture
-        if (CloseRange(systemCall, (uint)first, uint.MaxValue, RangeCloseOnExec) != 0)
+        if (CloseRange(CloseRangeCall, (uint)first, uint.MaxValue, RangeCloseOnExec) != 0)
             throw LinuxException.Last("close_range");
     }
 }

@@ -13,6 +13,7 @@ internal static partial class Mount
         ReadOnly = 1,
         NoSetUserId = 2,
         NoDevices = 4,
+        NoExecute = 8,
         Remount = 32,
         Bind = 4096,
         Recursive = 16384,

@@ -1,14 +1,30 @@
 using System.Runtime.InteropServices;
+using System.Text;
 
 namespace OverlayTools.Native;
 
 /// <summary>Calls that change what this thread sees (<c>unshare(2)</c>, <c>pivot_root(2)</c>, <c>chdir(2)</c>).</summary>
 internal static partial class Namespaces
 {
-    private const int NewMountNamespace = 0x20000;
+    /// <summary>Mounts.</summary>
+    public const int Mounts = 0x20000;
+
+    /// <summary>Host name.</summary>
+    public const int HostNames = 0x04000000;
+
+    /// <summary>Shared memory, semaphores, message queues.</summary>
+    public const int Ipc = 0x08000000;
+
+    /// <summary>Network devices.</summary>
+    public const int Networks = 0x40000000;
+
+    private const int Processes = 0x20000000;
 
     [LibraryImport("libc", EntryPoint = "unshare", SetLastError = true)]
     private static partial int Unshare(int flags);
+
+    [LibraryImport("libc", EntryPoint = "sethostname", SetLastError = true)]
+    private static partial int SetHostName(ReadOnlySpan<byte> name, nuint length);
 
     [LibraryImport("libc", EntryPoint = "pivot_root", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int PivotRoot(string newRoot, string putOld);
@@ -16,12 +32,27 @@ internal static partial class Namespaces
     [LibraryImport("libc", EntryPoint = "chdir", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int ChangeDirectoryTo(string path);
 
-    /// <summary>Gives the calling thread a mount namespace of its own; a user namespace would need a process with one thread.</summary>
+    /// <summary>Gives the calling thread namespaces of its own; a user namespace would need a process with one thread.</summary>
+    /// <param name="kinds">Which, combined.</param>
     /// <exception cref="LinuxException">With the error number of the call.</exception>
-    public static void UnshareMounts()
+    public static void Leave(int kinds)
     {
-        if (Unshare(NewMountNamespace) != 0)
+        if (Unshare(kinds) != 0)
             throw LinuxException.Last("unshare");
+    }
+
+    /// <summary>The calling thread's next child is the first process of a new pid namespace. The thread itself can start no
+    /// thread from here on (<c>pid_namespaces(7)</c>).</summary>
+    /// <exception cref="LinuxException">With the error number of the call.</exception>
+    public static void UnshareProcesses() => Leave(Processes);
+
+    /// <summary>Sets the host name of this namespace.</summary>
+    /// <exception cref="LinuxException">With the error number of the call.</exception>
+    public static void NameHost(string name)
+    {
+        var bytes = Encoding.UTF8.GetBytes(name);
+        if (SetHostName(bytes, (nuint)bytes.Length) != 0)
+            throw LinuxException.Last("sethostname", name);
     }
 
     /// <summary>Makes the directory, which must be a mount, the root, and drops the old root.</summary>

@@ -16,6 +16,7 @@ internal static partial class Open
     public const int CloseOnExec = 0x80000;
     public const int Directory = 0x10000;
     public const int PathOnly = 0x200000;
+    public const int Nameless = 0x400000 | Directory; // O_TMPFILE
 
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int OpenFile(string path, int flags, uint mode);

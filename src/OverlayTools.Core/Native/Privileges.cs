@@ -6,6 +6,7 @@ namespace OverlayTools.Native;
 internal static partial class Privileges
 {
     private const int SetParentDeathSignal = 1;
+    private const int DropFromBoundingSet = 24;
     private const int SetChildSubreaper = 36;
     private const int SetNoNewPrivileges = 38;
     private const int AmbientCapabilities = 47;
@@ -54,6 +55,15 @@ internal static partial class Privileges
         var header = new CapabilityHeader { Version = CapabilityVersion3 };
         var none = default(CapabilitySets);
         Check(CapSet(ref header, ref none), "capset");
+    }
+
+    /// <summary>Takes every capability out of the set that programs executed later could gain.</summary>
+    public static void DropBounds()
+    {
+        // The first number that the kernel does not know ends the list.
+        for (nuint capability = 0; Prctl(DropFromBoundingSet, capability, 0, 0, 0) == 0; capability++)
+        {
+        }
     }
 
     private static void Check(int result, string function)

@@ -27,6 +27,10 @@ internal static unsafe partial class Spawn
     [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_adddup2")]
     private static partial int FileActionsAddDup2(byte* actions, int from, int to);
 
+    // In glibc since 2.29, in musl since 1.1.24; needed only where a working directory is given.
+    [LibraryImport("libc", EntryPoint = "posix_spawn_file_actions_addchdir_np")]
+    private static partial int FileActionsAddChangeDirectory(byte* actions, byte* path);
+
     [LibraryImport("libc", EntryPoint = "posix_spawnattr_init")]
     private static partial int AttributesInit(byte* attributes);
 
@@ -55,6 +59,7 @@ internal static unsafe partial class Spawn
     /// <param name="descriptors">What the child gets at which descriptor. Sources must be close-on-exec, and none may be
     /// a number that is also a target, except of itself.</param>
     /// <param name="ownProcessGroup">Whether the child leaves our process group.</param>
+    /// <param name="workingDirectory">Where the child starts; null for where we are.</param>
     /// <returns>The process id.</returns>
     /// <exception cref="LinuxException">With the error number, for example ENOENT.</exception>
     public static int Program(
@@ -62,7 +67,8 @@ internal static unsafe partial class Spawn
         IReadOnlyList<string> arguments,
         IReadOnlyList<string> environment,
         IReadOnlyList<(int From, int To)> descriptors,
-        bool ownProcessGroup = false)
+        bool ownProcessGroup = false,
+        string? workingDirectory = null)
     {
         var actions = stackalloc byte[OpaqueSize];
         var attributes = stackalloc byte[OpaqueSize];
@@ -79,6 +85,10 @@ internal static unsafe partial class Spawn
             _ = AttributesSetFlags(attributes, (short)flags);
             foreach (var (from, to) in descriptors)
                 _ = FileActionsAddDup2(actions, from, to);
+
+            using var nativeDirectory = new NativeStringArray([workingDirectory ?? "."]);
+            if (workingDirectory is not null)
+                _ = FileActionsAddChangeDirectory(actions, nativeDirectory.Pointer[0]);
 
             using var nativePath = new NativeStringArray([path]);
             using var nativeArguments = new NativeStringArray(arguments);

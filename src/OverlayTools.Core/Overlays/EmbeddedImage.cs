@@ -61,7 +61,7 @@ internal sealed class EmbeddedImage : ResizableImage
     public override OverlayImage Rebuild(
         OverlayRebuild rebuild, long size, IProgress<EngineProgress>? progress, CancellationToken token)
     {
-        MakeElsewhere(size, target => rebuild.Write(target, progress, token));
+        MakeElsewhere(size, target => rebuild.Write(target, progress, token), token);
         return Describe(token);
     }
 
@@ -73,7 +73,7 @@ internal sealed class EmbeddedImage : ResizableImage
         {
             SparseCopy.Run(source, sourcePath, target, "Restoring the overlay", progress, token);
             target.Flush();
-        });
+        }, token);
         return Describe(token);
     }
 
@@ -83,7 +83,8 @@ internal sealed class EmbeddedImage : ResizableImage
 
     private void GrowInPlace(long size, IProgress<EngineProgress>? progress, CancellationToken token)
     {
-        var (offset, oldSize) = (_placement.Offset, _placement.SizeBytes);
+        var (offset, oldSize, oldLength) = (_placement.Offset, _placement.SizeBytes, _whole.Length);
+        var remains = _placement.KeepRemains(offset, size, token);
         _placement.MakeRoom(offset, size);
         _placement.Move(offset, size);
         try
@@ -95,11 +96,17 @@ internal sealed class EmbeddedImage : ResizableImage
             if (HasFileSystemOf(oldSize))
             {
                 _placement.Move(offset, oldSize);
-                _placement.Release(offset + oldSize, size - oldSize);
+                remains.GiveBack();
+                _whole.SetLength(oldLength);
+                _whole.Flush();
             }
 
             throw;
         }
+
+        // What was kept behind the end is not needed any more.
+        if (_whole.Length > Math.Max(oldLength, offset + size))
+            _placement.Release(offset + size, 0);
     }
 
     // Once the journal has the new size, a replay brings it: then the room has to stay, whatever failed afterwards.
@@ -118,13 +125,14 @@ internal sealed class EmbeddedImage : ResizableImage
             var copy = new SubWindow(target, 0, used);
             SparseCopy.Run(_file, source, _path, copy, "Copying the overlay", progress, token);
             ExtResizer.Grow(target, size, progress, token);
-        });
+        }, token);
     }
 
-    private void MakeElsewhere(long size, Action<Window> write)
+    private void MakeElsewhere(long size, Action<Window> write, CancellationToken token)
     {
         var (oldOffset, oldSize, oldLength) = (_placement.Offset, _placement.SizeBytes, _whole.Length);
         var offset = _placement.NextOffset;
+        var remains = _placement.KeepRemains(offset, size, token);
         try
         {
             _placement.MakeRoom(offset, size);
@@ -132,6 +140,7 @@ internal sealed class EmbeddedImage : ResizableImage
         }
         catch
         {
+            remains.GiveBack();
             _whole.SetLength(oldLength);
             throw;
         }

@@ -29,6 +29,7 @@ internal static class ImageReplacement
     /// <inheritdoc cref="Begin"/>
     public static AtomicFile BeginForName(SafeFileHandle file, string path)
     {
+        TemporaryFiles.RemoveAbandoned(path);
         var status = Statx.Of(file, path);
         var copy = AtomicFile.Create(path, status.Permissions, force: true);
         try

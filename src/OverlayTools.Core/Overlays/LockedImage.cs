@@ -14,6 +14,10 @@ internal sealed class LockedImage : IDisposable
 {
     private const int MostAttempts = 5;
 
+    // Who only reads another part of it, as a container its root file system on a loop device, is not disturbed.
+    private static readonly (long Offset, long Length, Predicate<ImageUser>? Hinders) s_writersAnywhere =
+        (0, 0, user => user.Access == ImageAccess.Write);
+
     private readonly string _path;
 
     private LockedImage(SafeFileHandle file, string path, IReadOnlyList<OverlayLocation> locations) =>
@@ -46,8 +50,7 @@ internal sealed class LockedImage : IDisposable
     public void LockWhole()
     {
         IsLocked &= RangeLock.Acquire(File, _path, exclusive: true, 0, 0);
-        // Who only reads another part of it, as a container its root file system on a loop device, is not disturbed.
-        ImageUsers.Refuse(File, _path, 0, 0, user => user.Access == ImageAccess.Write);
+        ImageUsers.Refuse(File, _path, [s_writersAnywhere]);
     }
 
     /// <summary>Gives the locks back; not by closing alone, since a process that is being started just now has a copy of
@@ -87,13 +90,15 @@ internal sealed class LockedImage : IDisposable
     {
         RefuseFaulty();
         if (whole)
-            LockWhole();
-        foreach (var location in Locations)
-        {
-            if (!whole)
+            IsLocked &= RangeLock.Acquire(File, _path, exclusive: true, 0, 0);
+        else
+            foreach (var location in Locations)
                 IsLocked &= location.Lock(File, _path, exclusive: true);
-            ImageUsers.Refuse(File, _path, location.Offset, location.LockLength);
-        }
+
+        // One look through all processes answers for everything.
+        List<(long, long, Predicate<ImageUser>?)> ranges = whole ? [s_writersAnywhere] : [];
+        ranges.AddRange(Locations.Select(location => (location.Offset, location.LockLength, (Predicate<ImageUser>?)null)));
+        ImageUsers.Refuse(File, _path, ranges);
     }
 
     // Where objects overlap, what is written into one of them goes into the other.

@@ -9,7 +9,7 @@ namespace OverlayTools.Overlays;
 /// <summary>Makes overlay images.</summary>
 public static class OverlayCreator
 {
-    private const uint OwnerOnly = 0b110_000_000; // 0600: what is in an overlay is its owner's business
+    internal const uint OwnerOnly = 0b110_000_000; // 0600: what is in an overlay is its owner's business
 
     /// <summary>Whether the path is an existing SIF image, which an overlay would be put into.</summary>
     /// <exception cref="IOException">The file exists and cannot be read.</exception>
@@ -28,7 +28,7 @@ public static class OverlayCreator
             return false;
         Span<byte> start = stackalloc byte[64];
         var count = RandomAccess.Read(file, start, 0);
-        return start[..count].IndexOf("SIF_MAGIC\0"u8) == 32;
+        return SifHeader.Begins(start[..count]);
     }
 
     /// <summary>Makes an image file, or a partition in an existing SIF image.</summary>
@@ -79,7 +79,7 @@ public static class OverlayCreator
 
     // Who writes the old image would go on writing, into a file without a name. Readers are not disturbed. A link is
     // replaced itself, and not what it leads to.
-    private static SafeFileHandle? HoldReplaced(string path)
+    internal static SafeFileHandle? HoldReplaced(string path)
     {
         var file = Open.TryFile(path, Open.ReadOnly | Open.NoFollow | Open.NonBlock, 0, out _);
         if (file is null)

@@ -111,6 +111,9 @@ public sealed partial record OverlayImage
     /// <summary>The permissions of <c>work</c>; null when there is no such directory.</summary>
     public UnixFileMode? WorkMode { get; init; }
 
+    /// <summary>The base that it was first used on; null where it does not say.</summary>
+    public OverlayBase? Base { get; init; }
+
     /// <summary>The ways in which the caller can write it; null where that was not asked.</summary>
     public OverlayWriteMode? WritableAs { get; init; }
 

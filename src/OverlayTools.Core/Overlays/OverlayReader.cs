@@ -18,7 +18,7 @@ internal static class OverlayReader
         var superblock = ExtSuperblock.Read(window);
         var history = superblock.History;
         var onDisk = TryOpen(window);
-        var fileSystem = onDisk is null ? null : AfterReplay(onDisk, window, token);
+        var fileSystem = onDisk is null ? null : ImageContent.AfterReplay(onDisk, window, isWritten: true, token);
         // A replay may bring another size, for example.
         var seen = fileSystem?.Superblock ?? superblock;
         var (freeBlocks, freeInodes) = fileSystem is not null && superblock.IsInDoubt()
@@ -91,22 +91,6 @@ internal static class OverlayReader
         }
     }
 
-    // A dirty image is shown as it will be after its journal was replayed. While somebody writes it, its log may change
-    // under our eyes: then what is there has to do.
-    private static ExtFileSystem AfterReplay(ExtFileSystem onDisk, Window window, CancellationToken token)
-    {
-        if (!onDisk.Superblock.NeedsRecovery)
-            return onDisk;
-        try
-        {
-            return JournalReplay.Find(window, token) is { } replay ? ExtFileSystem.Open(replay.View) : onDisk;
-        }
-        catch (EngineException)
-        {
-            return onDisk;
-        }
-    }
-
     // The kernel brings the superblock's own counts up to date when it unmounts; until then the groups' are right.
     private static bool IsInDoubt(this ExtSuperblock superblock) => superblock.NeedsRecovery || !superblock.IsValid;
 
@@ -140,6 +124,7 @@ internal static class OverlayReader
                 WorkUserId = work?.UserId,
                 WorkGroupId = work?.GroupId,
                 WorkMode = (UnixFileMode?)work?.Permissions,
+                Base = OverlayBase.Read(fileSystem),
                 WritableAs = ModesFor(path, upper ?? root, work ?? root),
             };
         }

@@ -32,6 +32,7 @@ public static class OverlayRepairer
         using var image = LockedImage.ToChange(path, id);
         var (file, locations) = (image.File, image.Locations);
         OverlayLocation.RefuseSigned(file, path, locations);
+        TemporaryFiles.RemoveAbandoned(path);
         var repairs = locations.Select(location => RepairOne(file, path, location, progress, token)).ToList();
         if (!full || repairs.TrueForAll(repair => repair.IsSound))
             return repairs;

@@ -85,7 +85,7 @@ internal sealed class OverlaySource : IDisposable
             return error;
         return new EngineException(ErrorIds.OverlayFull,
             $"The content of '{_path}' does not fit into {ByteSize.Format(creation.SizeBytes)}: it needs an image of {need} bytes " +
-            $"({ByteSize.Format(need)}), which has nothing free then.",
+            $"({ByteSize.Format(need)}), which has nothing free then." + (error.Target is null ? string.Empty : $" {error.Message}"),
             $"Give -SizeBytes {need} or more, or none; Measure-OverlaySource tells more.", creation.Path, error);
     }
 

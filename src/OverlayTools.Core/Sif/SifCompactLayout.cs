@@ -33,6 +33,7 @@ internal sealed class SifCompactLayout
     {
         var header = image.Header.Copy();
         header.DescriptorsOffset = SifLayout.DescriptorsOffset;
+        header.DescriptorsSize = header.DescriptorsTotal * SifDescriptor.Size;
         header.DataOffset = header.TableEnd;
         var end = header.DataOffset;
         var placed = new List<SifObject>();

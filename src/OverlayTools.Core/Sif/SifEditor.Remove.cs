@@ -45,10 +45,7 @@ public static partial class SifEditor
 
         var header = HeaderWithout(image, removed, left, options);
         var oldLength = file.Length;
-        if (removed.Count == 1)
-            Free(file, header, removed[0]);
-        else
-            SifTableSwap.Run(file, image, header, left);
+        FreeSlots(file, image, header, removed, left);
         // Nothing leads to their bytes any more.
         if (options.Zero)
         {
@@ -103,22 +100,53 @@ public static partial class SifEditor
         return header;
     }
 
-    // The object goes with one byte; only then is the rest of its slot overwritten.
-    private static void Free(Window file, SifHeader header, SifObject gone)
+    private static void FreeSlots(
+        Window file, SifImage image, SifHeader header, List<SifObject> removed, List<SifObject> left)
     {
-        var slot = header.SlotOffset(gone.Slot);
+        if (removed.Count == 1)
+        {
+            FreeOneByOne(file, header, removed);
+            return;
+        }
+
         try
         {
-            file.Write(slot + SifDescriptor.UsedOffset, [0]);
-            file.Flush();
+            SifTableSwap.Run(file, image, header, left);
+        }
+        catch (IOException error) when (FullDisk.Caused(error) && LeadsToItsTable(file, image))
+        {
+            // A second table has no room on a full disk, which is when one removes things.
+            FreeOneByOne(file, header, removed);
+        }
+    }
+
+    private static bool LeadsToItsTable(Window file, SifImage image) =>
+        SifReader.ReadHeader(file, image.Path).DescriptorsOffset == image.Header.DescriptorsOffset;
+
+    // Each object goes with one byte; only then is the rest of its slot overwritten. Signatures go first: a crash in
+    // between leaves none that misses what it covers.
+    private static void FreeOneByOne(Window file, SifHeader header, List<SifObject> removed)
+    {
+        var gone = new List<SifObject>();
+        try
+        {
+            foreach (var next in removed.OrderByDescending(o => o.DataType == SifDataType.Signature))
+            {
+                gone.Add(next);
+                file.Write(header.SlotOffset(next.Slot) + SifDescriptor.UsedOffset, [0]);
+                file.Flush();
+            }
         }
         catch
         {
-            Undo(() => file.Write(slot + SifDescriptor.UsedOffset, [gone.Descriptor.Used]));
+            gone.Reverse();
+            foreach (var back in gone)
+                Undo(() => file.Write(header.SlotOffset(back.Slot) + SifDescriptor.UsedOffset, [back.Descriptor.Used]));
             throw;
         }
 
-        file.Write(slot, new byte[SifDescriptor.Size]);
+        foreach (var one in removed)
+            file.Write(header.SlotOffset(one.Slot), new byte[SifDescriptor.Size]);
         file.Flush();
         header.Write(file);
         file.Flush();

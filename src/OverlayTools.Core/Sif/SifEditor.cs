@@ -14,8 +14,8 @@ public static partial class SifEditor
     /// <param name="progress">Told of the bytes done.</param>
     /// <param name="token">Stops the work; the image stays what it was.</param>
     /// <remarks>If the work fails or is stopped, the file gets its old length back and no byte of an object, of the
-    /// table or of the header has changed. Bytes behind the last object, which a deletion left there, are not
-    /// kept.</remarks>
+    /// table or of the header has changed; neither has any behind the last object, where a removal may have left
+    /// some.</remarks>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayInUse"/>, <see cref="ErrorIds.SifSigned"/>,
     /// <see cref="ErrorIds.SifPrimaryPartitionExists"/>, <see cref="ErrorIds.SifNoFreeDescriptor"/>,
     /// <see cref="ErrorIds.SifInvalidValue"/>, <see cref="ErrorIds.SifCorrupt"/>, or what opening the image

@@ -71,6 +71,14 @@ public static class SifExporter
             ? found.Name
             : $"{Path.GetFileNameWithoutExtension(imagePath)}.{found.Id}{Extension(found)}";
 
+    /// <summary>The file names for an object, best first: another one may have the first already.</summary>
+    /// <inheritdoc cref="FileName"/>
+    /// <returns>Names without directory: one, or two where the object has a name of its own.</returns>
+    public static IReadOnlyList<string> FileNames(string imagePath, SifObject found) =>
+        FileName(imagePath, found) is var name && name == found.Name
+            ? [name, $"{Path.GetFileNameWithoutExtension(imagePath)}.{found.Id}.{name}"]
+            : [name];
+
     // The name may come from the image: whoever made it could have the whole image replaced by one of its objects.
     private static void RefuseSelf(Microsoft.Win32.SafeHandles.SafeFileHandle file, string path, string target)
     {

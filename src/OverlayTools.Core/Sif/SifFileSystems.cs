@@ -16,18 +16,31 @@ public static class SifFileSystems
     // LUKS1 and LUKS2 both start with it (cryptsetup, docs/on-disk-format-luks2).
     private static ReadOnlySpan<byte> LuksMagic => [(byte)'L', (byte)'U', (byte)'K', (byte)'S', 0xBA, 0xBE];
 
+    /// <summary>Bytes from the start that tell all of them apart.</summary>
+    internal const int StartSize = ExtMagicOffset + sizeof(ushort);
+
     /// <summary>The file system, or null for none that this module knows.</summary>
     /// <param name="data">The partition's bytes, or a file's.</param>
     public static SifFileSystem? Detect(Window data)
     {
-        Span<byte> start = stackalloc byte[ExtMagicOffset + sizeof(ushort)];
-        start.Clear();
-        data.Read(0, start[..(int)Math.Min(start.Length, data.Length)]);
+        Span<byte> start = stackalloc byte[StartSize];
+        start = start[..(int)Math.Min(start.Length, data.Length)];
+        data.Read(0, start);
+        return Detect(start);
+    }
+
+    /// <summary>The file system that starts so, or null for none that this module knows.</summary>
+    /// <param name="start">The first <see cref="StartSize"/> bytes, or all there are.</param>
+    internal static SifFileSystem? Detect(ReadOnlySpan<byte> start)
+    {
         if (start.StartsWith(SquashfsMagic))
             return SifFileSystem.Squashfs;
         if (start.StartsWith(LuksMagic))
             return SifFileSystem.EncryptedSquashfs;
-        return BinaryPrimitives.ReadUInt16LittleEndian(start[ExtMagicOffset..]) == ExtMagic ? SifFileSystem.Ext3 : null;
+        return start.Length >= StartSize
+            && BinaryPrimitives.ReadUInt16LittleEndian(start[ExtMagicOffset..]) == ExtMagic
+            ? SifFileSystem.Ext3
+            : null;
     }
 
     /// <summary>The file system in a file, or null for none that this module knows.</summary>

@@ -78,6 +78,10 @@ public sealed class SifHeader
 
     internal static ReadOnlySpan<byte> KnownVersion => "01\0"u8;
 
+    /// <summary>Whether a file that starts so is a SIF image, of whatever version, whole or not.</summary>
+    internal static bool Begins(ReadOnlySpan<byte> file) =>
+        file.Length >= MagicOffset + MagicSize && file[MagicOffset..].StartsWith(KnownMagic);
+
     /// <summary>Where a slot starts in the file; only of a header that was checked.</summary>
     internal long SlotOffset(long slot) => DescriptorsOffset + (slot * SifDescriptor.Size);
 

@@ -16,7 +16,7 @@ public sealed class SifImage : IDisposable
         Path = path;
         Header = SifReader.ReadHeader(file, path);
         Objects = SifReader.ReadObjects(file, path, Header, token);
-        ModificationFault = SifReader.ModificationFault(Header, Objects, file.Length);
+        ModificationFault = SifReader.ModificationFault(file, Header, Objects);
     }
 
     /// <summary>The path that the image was opened with.</summary>

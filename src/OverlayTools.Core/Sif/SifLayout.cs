@@ -16,6 +16,12 @@ public static class SifLayout
     /// <summary>The most slots that a table can have.</summary>
     internal const long MostSlots = uint.MaxValue - 1L;
 
+    /// <summary>
+    /// The most objects that this module reads and makes: some 40 MiB of memory. Real images have a few dozen; a table
+    /// may have any number of free slots.
+    /// </summary>
+    public const int MostObjects = 1 << 15;
+
     /// <summary>The first multiple of the alignment at or after an offset.</summary>
     /// <param name="offset">Bytes from the start of the file; not negative.</param>
     /// <param name="alignment">Any number of bytes, not only a power of two; 0 and less mean none.</param>

@@ -72,6 +72,11 @@ internal sealed class SifPlacement
             _file.SetLength(end);
     }
 
+    /// <summary>Keeps what a removal left where an object at some place will be, for the case that it comes to
+    /// nothing.</summary>
+    public SifRemains KeepRemains(long offset, long size, CancellationToken token) =>
+        SifRemains.Take(_file, SifImage.DataEnd(_image.Header, _image.Objects), checked(offset + size), token);
+
     /// <summary>Says in the image where the object lies; its bytes are there already.</summary>
     public void Move(long offset, long size)
     {

@@ -19,8 +19,9 @@ internal static class SifReader
     public static SifHeader ReadHeader(Window file, string path)
     {
         var bytes = new byte[SifHeader.Size];
-        file.Read(0, bytes.AsSpan(0, (int)Math.Min(file.Length, SifHeader.Size)));
-        if (!bytes.AsSpan(SifHeader.MagicOffset).StartsWith(SifHeader.KnownMagic))
+        var start = bytes.AsSpan(0, (int)Math.Min(file.Length, SifHeader.Size));
+        file.Read(0, start);
+        if (!SifHeader.Begins(start))
             throw new EngineException(ErrorIds.SifBadMagic, $"'{path}' is not a SIF image.",
                 "Name a file that Apptainer, Singularity or New-SifImage made.", path);
         if (file.Length < SifHeader.Size)
@@ -37,6 +38,7 @@ internal static class SifReader
     }
 
     /// <summary>Reads the used slots, in the order of the table.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.SifTooManyObjects"/>: more than anybody makes.</exception>
     public static List<SifObject> ReadObjects(Window file, string path, SifHeader header, CancellationToken token)
     {
         var objects = new List<SifObject>();
@@ -44,6 +46,10 @@ internal static class SifReader
         for (long first = 0; first < header.DescriptorsTotal; first += SlotsPerRead)
         {
             token.ThrowIfCancellationRequested();
+            // A table may claim four thousand million slots; where the file has a hole, they are free.
+            first += Math.Max(0, file.NextData(header.SlotOffset(first)) - header.SlotOffset(first)) / SifDescriptor.Size;
+            if (first >= header.DescriptorsTotal)
+                break;
             var count = (int)Math.Min(SlotsPerRead, header.DescriptorsTotal - first);
             var slots = buffer.AsSpan(0, count * SifDescriptor.Size);
             file.Read(header.SlotOffset(first), slots);
@@ -54,6 +60,8 @@ internal static class SifReader
                     continue;
                 var descriptor = SifDescriptor.Parse(slot);
                 var fault = PlaceFault(descriptor, header.SlotOffset(first + i), header, file.Length);
+                if (objects.Count == SifLayout.MostObjects)
+                    throw TooManyObjects(header.SlotOffset(first + i), path);
                 objects.Add(new SifObject(file, path, first + i, descriptor, fault));
             }
         }
@@ -62,9 +70,10 @@ internal static class SifReader
     }
 
     /// <summary>Why the image must not be changed, or null.</summary>
-    public static string? ModificationFault(SifHeader header, IReadOnlyList<SifObject> objects, long length)
+    public static string? ModificationFault(Window file, SifHeader header, IReadOnlyList<SifObject> objects)
     {
-        if (header.DescriptorsSize != header.DescriptorsTotal * SifDescriptor.Size)
+        var length = file.Length;
+        if (header.DescriptorsSize != header.DescriptorsTotal * SifDescriptor.Size && HidesSlots(file, header))
             return $"DescriptorsSize (offset {SifHeader.DescriptorsSizeOffset}) is {header.DescriptorsSize}, but "
                 + $"{header.DescriptorsTotal} descriptors take {header.DescriptorsTotal * SifDescriptor.Size} bytes";
         if (DataOffsetFault(header, length) is { } dataOffset)
@@ -77,6 +86,29 @@ internal static class SifReader
             return "it has more than one primary system partition";
         return Overlap(objects);
     }
+
+    // A table whose growth was stopped half-way has more bytes than descriptors: slots that are free.
+    private static bool HidesSlots(Window file, SifHeader header)
+    {
+        var hidden = header.DescriptorsSize - (header.DescriptorsTotal * SifDescriptor.Size);
+        if (hidden > (long)SifLayout.MostObjects * SifDescriptor.Size)
+            return true;
+        var start = header.SlotOffset(header.DescriptorsTotal);
+        var slot = new byte[SifDescriptor.Size];
+        for (long at = 0; at < hidden; at += slot.Length)
+        {
+            var part = slot.AsSpan(0, (int)Math.Min(slot.Length, hidden - at));
+            file.Read(start + at, part);
+            if (part.ContainsAnyExcept((byte)0))
+                return true;
+        }
+
+        return false;
+    }
+
+    private static EngineException TooManyObjects(long offset, string path) => new(ErrorIds.SifTooManyObjects,
+        $"'{path}' has more than {SifLayout.MostObjects} objects; the first too many is described at offset {offset}.",
+        "Build several images: this module keeps all descriptors of an image in memory.", path);
 
     private static void CheckTable(SifHeader header, long length, string path)
     {

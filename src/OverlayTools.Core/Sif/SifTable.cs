@@ -17,24 +17,6 @@ internal sealed class SifTable(Window file, string path, SifHeader header, IEnum
     /// <summary>Whether every slot is used.</summary>
     public bool IsFull => _objects.Count >= Header.DescriptorsTotal;
 
-    /// <summary>
-    /// Gives the table twice the slots, behind the last object. The data section starts behind the new table, so that
-    /// every tool puts the next object there; what lies before it is read from its offset all the same.
-    /// </summary>
-    /// <exception cref="EngineException"><see cref="ErrorIds.SifNoFreeDescriptor"/>: the format has no more.</exception>
-    public void Grow()
-    {
-        var slots = Math.Min(
-            Header.DescriptorsTotal + Math.Max(Header.DescriptorsTotal, SifLayout.DefaultCapacity), SifLayout.MostSlots);
-        if (slots == Header.DescriptorsTotal)
-            throw new EngineException(ErrorIds.SifNoFreeDescriptor,
-                $"'{path}' has all {slots} descriptors that an image can have.", "Build a second image.", path);
-        Header.DescriptorsOffset = SifImage.DataEnd(Header, _objects);
-        Header.DescriptorsTotal = slots;
-        Header.DescriptorsSize = slots * SifDescriptor.Size;
-        Header.DataOffset = Header.TableEnd;
-    }
-
     /// <summary>Writes the used slots to where the header says the table is.</summary>
     public void WriteSlots() => WriteSlots(file, Header.DescriptorsOffset, _objects);
 
@@ -96,10 +78,10 @@ internal sealed class SifTable(Window file, string path, SifHeader header, IEnum
             free++;
         }
 
-        return free < Header.DescriptorsTotal
+        return free < Header.DescriptorsTotal && _objects.Count < SifLayout.MostObjects
             ? free
             : throw new EngineException(ErrorIds.SifNoFreeDescriptor,
-                $"'{path}' has no free descriptor: all {Header.DescriptorsTotal} are in use.",
+                $"'{path}' has no free descriptor: all {_objects.Count} are in use.",
                 "Remove an object, or let the table grow with -Force.", path);
     }
 

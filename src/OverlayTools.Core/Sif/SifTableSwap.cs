@@ -20,19 +20,22 @@ internal static class SifTableSwap
     {
         var before = image.Header.Copy();
         var oldLength = file.Length;
+        var kept = objects.Select(o => o.Slot).ToHashSet();
+        var oldSlots = ReadSlots(file, before, image.Objects.Select(o => o.Slot).Union(kept));
         var away = before.Copy();
-        away.DescriptorsOffset = OneByteAbove(before.DescriptorsOffset, Math.Max(oldLength, before.DataOffset));
+        away.DescriptorsOffset = SifByteSteps.OneByteAbove(before.DescriptorsOffset, Math.Max(oldLength, before.DataOffset));
         // Other tools put the next object at DataOffset or behind: not on the table, should it stay where it is now.
-        away.DataOffset = OneByteAbove(before.DataOffset, away.TableEnd);
+        away.DataOffset = SifByteSteps.OneByteAbove(before.DataOffset, away.TableEnd);
         try
         {
             file.SetLength(away.DataOffset);
             SifTable.WriteSlots(file, away.DescriptorsOffset, objects);
             file.Flush();
-            WriteDifference(file, before.DataOffset, away.DataOffset, SifHeader.DataOffsetOffset);
-            WriteDifference(file, before.DescriptorsOffset, away.DescriptorsOffset, SifHeader.DescriptorsOffsetOffset);
+            SifByteSteps.Write(file, SifHeader.DataOffsetOffset, before.DataOffset, away.DataOffset);
+            SifByteSteps.Write(
+                file, SifHeader.DescriptorsOffsetOffset, before.DescriptorsOffset, away.DescriptorsOffset);
             SifTable.WriteSlots(file, before.DescriptorsOffset, objects);
-            foreach (var gone in image.Objects.Where(o => objects.All(kept => kept.Slot != o.Slot)))
+            foreach (var gone in image.Objects.Where(o => !kept.Contains(o.Slot)))
                 file.Write(before.SlotOffset(gone.Slot), new byte[SifDescriptor.Size]);
             file.Flush();
             header.Write(file);
@@ -40,7 +43,7 @@ internal static class SifTableSwap
         }
         catch
         {
-            Undo(file, image, before, away, oldLength);
+            Undo(file, oldSlots, before, away, oldLength);
             throw;
         }
 
@@ -48,43 +51,26 @@ internal static class SifTableSwap
         file.Flush();
     }
 
-    /// <summary>The least number that is not below another, and differs from a third in one byte only.</summary>
-    internal static long OneByteAbove(long number, long least)
+    // Free ones too: they may still hold what a removal left.
+    private static List<(long Offset, byte[] Bytes)> ReadSlots(Window file, SifHeader header, IEnumerable<long> slots)
     {
-        if (number >= least)
-            return number;
-        for (var shift = 0; shift < 63; shift += 8)
-        {
-            var rest = number & ~(0xFFL << shift);
-            // The byte that reaches `least`, rounded up.
-            var needed = (least - rest + (1L << shift) - 1) >> shift;
-            if (needed is > 0 and <= (long)byte.MaxValue && (shift < 56 || needed < 128))
-                return rest + (needed << shift);
-        }
-
-        throw SifFailure.InvalidValue("The image is as long as a file can be.");
-    }
-
-    private static void WriteDifference(Window file, long from, long to, int field)
-    {
-        for (var i = 0; i < sizeof(long); i++)
-        {
-            var value = (byte)(to >> (8 * i));
-            if (value != (byte)(from >> (8 * i)))
-                file.Write(field + i, [value]);
-        }
-
-        file.Flush();
+        List<(long Offset, byte[] Bytes)> read = [.. slots.Select(slot => (header.SlotOffset(slot), new byte[SifDescriptor.Size]))];
+        foreach (var (offset, bytes) in read)
+            file.Read(offset, bytes);
+        return read;
     }
 
     // With the old table in its old place again, the header may lead back to it.
-    private static void Undo(Window file, SifImage image, SifHeader before, SifHeader away, long oldLength)
+    private static void Undo(
+        Window file, List<(long Offset, byte[] Bytes)> oldSlots, SifHeader before, SifHeader away, long oldLength)
     {
         try
         {
-            SifTable.WriteSlots(file, before.DescriptorsOffset, image.Objects);
+            foreach (var (offset, bytes) in oldSlots)
+                file.Write(offset, bytes);
             file.Flush();
-            WriteDifference(file, away.DescriptorsOffset, before.DescriptorsOffset, SifHeader.DescriptorsOffsetOffset);
+            SifByteSteps.Write(
+                file, SifHeader.DescriptorsOffsetOffset, away.DescriptorsOffset, before.DescriptorsOffset);
             before.Write(file);
             file.Flush();
             file.SetLength(oldLength);

@@ -6,12 +6,26 @@ namespace OverlayTools.Tar;
 
 /// <summary>
 /// Writes a tree as a tar archive in the pax format (POSIX.1-2017, pax, ustar Interchange Format), for a program that
-/// reads it from its standard input. Names, links and attributes are bytes as they are; the root directory itself is not
-/// in it, and neither are sockets, for which the format has no type.
+/// reads it from its standard input. Names, links and attributes are bytes as they are. Sockets are not in it, for which
+/// the format has no type; the root directory is when it gets a name.
 /// </summary>
-internal sealed class TarTreeWriter(Stream target, CancellationToken token)
+/// <param name="target">Where the archive goes.</param>
+/// <param name="token">Stops the work.</param>
+/// <param name="rootName">The name that the root directory has in the archive, and everything else begins with:
+/// <c>.</c>, or any other. Null leaves the root out.</param>
+/// <param name="report">Told of the bytes of content that were read.</param>
+/// <remarks>Times are whole seconds from 1970 to 2106: what squashfs has, and its packers take no others (sqfstar 4.5
+/// gives up on a negative one, and takes a later one modulo 2^32).</remarks>
+internal sealed class TarTreeWriter(
+    Stream target, CancellationToken token, string? rootName = null, Action<long>? report = null)
 {
+    /// <summary>The latest time that is written, in seconds.</summary>
+    public const long LatestTime = uint.MaxValue;
+
     private const int BlockSize = 512;
+
+    // Less is read as zeros sooner than a map of it is written and read.
+    private const long LeastHoles = 1 << 20;
     private const int NameSize = 100;
     private const long MostOctal7 = 0x1FFFFF;
     private const long MostOctal11 = 0x1_FFFF_FFFF;
@@ -20,11 +34,14 @@ internal sealed class TarTreeWriter(Stream target, CancellationToken token)
     private readonly Dictionary<ExtNode, byte[]> _written = new(ReferenceEqualityComparer.Instance);
     private readonly byte[] _buffer = new byte[CopyBufferSize];
 
-    /// <summary>Writes all that is below a directory, and the end of the archive.</summary>
+    /// <summary>Writes a directory and all that is below it, and the end of the archive.</summary>
     public void Write(ExtNode root)
     {
         var pending = new Stack<(byte[] Path, ExtNode Node)>();
-        Push(pending, [], root);
+        byte[] start = rootName is null ? [] : [.. Encoding.UTF8.GetBytes(rootName), (byte)'/'];
+        if (rootName is not null)
+            WriteMember(start, root);
+        Push(pending, start, root);
         while (pending.TryPop(out var next))
         {
             token.ThrowIfCancellationRequested();
@@ -62,15 +79,78 @@ internal sealed class TarTreeWriter(Stream target, CancellationToken token)
             ExtFileType.Fifo => (TarHeader.Fifo, []),
             _ => ((byte)'0', Array.Empty<byte>()),
         };
+        if (node.Type == ExtFileType.RegularFile && HasHoles(node.Content))
+        {
+            WriteSparse(path, node);
+            return;
+        }
+
         var size = node.Type == ExtFileType.RegularFile ? node.Content.Length : 0;
         WriteHeader(path, node, type, link, size);
         if (size > 0)
             WriteContent(node.Content);
     }
 
-    private void WriteHeader(byte[] path, ExtNode node, byte type, byte[] link, long size)
+    private static bool HasHoles(ExtContent content) =>
+        content.Length - content.DataRuns.Sum(run => run.End - run.Start) >= LeastHoles;
+
+    // GNU's format 1.0 (GNU tar manual, Storing Sparse Files): the map, in decimal lines up to a whole block, and then
+    // the data without the holes. The last, empty range says where the file ends.
+    private void WriteSparse(byte[] path, ExtNode node)
+    {
+        var content = node.Content;
+        var ranges = WholeBlocks(content);
+        var map = new StringBuilder();
+        map.Append(CultureInfo.InvariantCulture, $"{ranges.Count + 1}\n");
+        foreach (var (start, end) in ranges)
+            map.Append(CultureInfo.InvariantCulture, $"{start}\n{end - start}\n");
+        map.Append(CultureInfo.InvariantCulture, $"{content.Length}\n0\n");
+        var mapBytes = Encoding.ASCII.GetBytes(map.ToString());
+        var dataBytes = ranges.Sum(run => run.End - run.Start);
+        var mapBlocks = mapBytes.Length + (-mapBytes.Length & (BlockSize - 1));
+        WriteHeader(path, node, (byte)'0', [], mapBlocks + dataBytes, content.Length);
+        target.Write(mapBytes);
+        Pad(mapBytes.Length);
+        using var source = content.Open();
+        foreach (var (start, end) in ranges)
+        {
+            source.Position = start;
+            Copy(source, end - start);
+        }
+
+        Pad(dataBytes);
+        report?.Invoke(content.Length);
+    }
+
+    // sqfstar reads every range but the first as if it were filled up to a block (squashfs-tools 4.5 to 4.6, tar.c,
+    // sparse_reader), and so does GNU tar write them. So the first is a block at the start of the file, whatever is
+    // there, and only the file's own end is in the middle of one.
+    private static List<(long Start, long End)> WholeBlocks(ExtContent content)
+    {
+        var ranges = new List<(long Start, long End)> { (0, BlockSize) };
+        foreach (var (start, end) in content.DataRuns)
+        {
+            var (from, to) = (start & -BlockSize, Math.Min(content.Length, (end + BlockSize - 1) & -BlockSize));
+            if (from <= ranges[^1].End)
+                ranges[^1] = (ranges[^1].Start, Math.Max(ranges[^1].End, to));
+            else
+                ranges.Add((from, to));
+        }
+
+        return ranges;
+    }
+
+    private void WriteHeader(byte[] path, ExtNode node, byte type, byte[] link, long size, long? realSize = null)
     {
         var records = new MemoryStream();
+        if (realSize is { } length)
+        {
+            AddRecord(records, "GNU.sparse.major", 1);
+            AddRecord(records, "GNU.sparse.minor", 0);
+            AddRecord(records, "GNU.sparse.name", path);
+            AddRecord(records, "GNU.sparse.realsize", length);
+        }
+
         if (path.Length > NameSize)
             AddRecord(records, "path", path);
         if (link.Length > NameSize)
@@ -81,9 +161,7 @@ internal sealed class TarTreeWriter(Stream target, CancellationToken token)
             AddRecord(records, "uid", node.UserId);
         if (node.GroupId > MostOctal7)
             AddRecord(records, "gid", node.GroupId);
-        var modified = node.Modified?.Seconds ?? DateTimeOffset.UtcNow.ToUnixTimeSeconds();
-        if (modified is < 0 or > MostOctal11)
-            AddRecord(records, "mtime", modified);
+        var modified = Math.Clamp(node.Modified?.Seconds ?? DateTimeOffset.UtcNow.ToUnixTimeSeconds(), 0, LatestTime);
         // A hard link is the file that it leads to, attributes and all.
         if (type != TarHeader.Link)
         {
@@ -112,7 +190,7 @@ internal sealed class TarTreeWriter(Stream target, CancellationToken token)
         Octal(block.AsSpan(108, 8), Math.Min(userId, MostOctal7));
         Octal(block.AsSpan(116, 8), Math.Min(groupId, MostOctal7));
         Octal(block.AsSpan(124, 12), Math.Min(size, MostOctal11));
-        Octal(block.AsSpan(136, 12), Math.Clamp(modified, 0, MostOctal11));
+        Octal(block.AsSpan(136, 12), modified);
         block[156] = type;
         link[..Math.Min(link.Length, NameSize)].CopyTo(block.AsSpan(157));
         "ustar\000"u8.CopyTo(block.AsSpan(257));
@@ -130,7 +208,14 @@ internal sealed class TarTreeWriter(Stream target, CancellationToken token)
     private void WriteContent(ExtContent content)
     {
         using var source = content.Open();
-        for (var left = content.Length; left > 0;)
+        Copy(source, content.Length);
+        Pad(content.Length);
+        report?.Invoke(content.Length);
+    }
+
+    private void Copy(Stream source, long length)
+    {
+        for (var left = length; left > 0;)
         {
             token.ThrowIfCancellationRequested();
             var count = source.Read(_buffer, 0, (int)Math.Min(_buffer.Length, left));
@@ -139,8 +224,6 @@ internal sealed class TarTreeWriter(Stream target, CancellationToken token)
             target.Write(_buffer, 0, count);
             left -= count;
         }
-
-        Pad(content.Length);
     }
 
     private void Pad(long length)

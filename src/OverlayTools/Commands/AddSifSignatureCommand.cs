@@ -1,4 +1,6 @@
 using System.Management.Automation;
+using System.Runtime.InteropServices;
+using System.Security;
 using OverlayTools.Completion;
 using OverlayTools.Sif;
 using OverlayTools.Sif.Signatures;
@@ -34,6 +36,11 @@ public sealed class AddSifSignatureCommand : OverlayToolsCommand
     [ValidateNotNullOrEmpty]
     public string KeyPath { get; set; } = "";
 
+    /// <summary>What an encrypted private key opens with.</summary>
+    [Parameter]
+    [ValidateNotNull]
+    public SecureString? Passphrase { get; set; }
+
     /// <summary>The groups to sign; all when left out.</summary>
     [Parameter]
     [ArgumentCompleter(typeof(SifGroupIdCompleter))]
@@ -53,7 +60,7 @@ public sealed class AddSifSignatureCommand : OverlayToolsCommand
     {
         try
         {
-            _key = SifSigningKey.Load(GetUnresolvedProviderPathFromPSPath(KeyPath));
+            _key = LoadKey(GetUnresolvedProviderPathFromPSPath(KeyPath));
         }
         catch (Exception error) when (ErrorMapping.Understands(error))
         {
@@ -75,6 +82,24 @@ public sealed class AddSifSignatureCommand : OverlayToolsCommand
         if (disposing)
             _key?.Dispose();
         base.Dispose(disposing);
+    }
+
+    private SifSigningKey LoadKey(string path)
+    {
+        if (Passphrase is null)
+            return SifSigningKey.Load(path);
+        var characters = Marshal.SecureStringToGlobalAllocUnicode(Passphrase);
+        var passphrase = new char[Passphrase.Length];
+        try
+        {
+            Marshal.Copy(characters, passphrase, 0, passphrase.Length);
+            return SifSigningKey.Load(path, passphrase);
+        }
+        finally
+        {
+            Array.Clear(passphrase);
+            Marshal.ZeroFreeGlobalAllocUnicode(characters);
+        }
     }
 
     private void Sign(string path)

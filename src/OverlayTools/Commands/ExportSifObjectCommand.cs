@@ -10,6 +10,9 @@ namespace OverlayTools.Commands;
 public sealed class ExportSifObjectCommand : SifImageCommand
 {
     private readonly HashSet<string> _made = new(StringComparer.Ordinal);
+    private (string Path, uint Id)? _first;
+    private bool _isIntoDirectory;
+    private string _target = "";
 
     /// <summary>The objects' ids.</summary>
     [Parameter(Mandatory = true, Position = 1, ValueFromPipelineByPropertyName = true)]
@@ -17,7 +20,8 @@ public sealed class ExportSifObjectCommand : SifImageCommand
     [ValidateNotNullOrEmpty]
     public uint[] Id { get; set; } = [];
 
-    /// <summary>The file to make, or the directory to make it in; the current directory when left out.</summary>
+    /// <summary>The file to make, or the directory to make it in; the current directory when left out. Of what is not
+    /// there, a file is made for one object, and a directory for several.</summary>
     [Parameter(Position = 2)]
     [Alias("OutFile")]
     [ValidateNotNullOrEmpty]
@@ -50,9 +54,45 @@ public sealed class ExportSifObjectCommand : SifImageCommand
         foreach (var path in Images())
         {
             foreach (var id in Id)
-                ForTarget(path, () => Export(path, id));
+                Take(path, id);
         }
     }
+
+    /// <summary>The only object goes into a file.</summary>
+    protected override void EndProcessing()
+    {
+        if (_first is { } only)
+            ForTarget(only.Path, () => Export(only.Path, only.Id));
+    }
+
+    // Whether there are several shows when the second one comes.
+    private void Take(string path, uint id)
+    {
+        if (!AsByteStream)
+        {
+            if (!TryResolveNew(Destination ?? ".", out var target))
+                return;
+            _target = target;
+        }
+
+        if (_first is { } first)
+        {
+            _first = null;
+            _isIntoDirectory = true;
+            ForTarget(first.Path, () => Export(first.Path, first.Id));
+        }
+        else if (IsOpen())
+        {
+            _first = (path, id);
+            return;
+        }
+
+        ForTarget(path, () => Export(path, id));
+    }
+
+    private bool IsOpen() =>
+        !AsByteStream && !_isIntoDirectory && Destination is not null && !Destination.EndsWith('/')
+        && _made.Count == 0 && !System.IO.Path.Exists(_target);
 
     private void Export(string path, uint id)
     {
@@ -63,28 +103,35 @@ public sealed class ExportSifObjectCommand : SifImageCommand
             return;
         }
 
-        if (!TryResolveNew(Destination ?? ".", out var target))
-            return;
-        var found = Describe(path, id, out var name);
-        if (Destination is null || Directory.Exists(target) || Destination.EndsWith('/'))
-            target = System.IO.Path.Combine(target, name);
+        var target = _target;
+        var found = Describe(path, id, out var names);
+        if (Destination is null || _isIntoDirectory || Directory.Exists(target) || Destination.EndsWith('/'))
+            target = ChooseName(target, names);
         if (!ShouldProcess(target, $"Export {found} from '{path}'"))
             return;
         // -Force is for what was there before, not for the object before this one.
         if (_made.Contains(target))
             throw new EngineException(ErrorIds.OverlayAlreadyExists,
-                $"'{target}' was made from another object just now.", "Export objects of the same name one by one.", target);
+                $"'{target}' was made from another object just now.",
+                "Name a directory, with a slash at the end, or export the objects one by one.", target);
+        if (_isIntoDirectory || Destination?.EndsWith('/') == true)
+            Directory.CreateDirectory(System.IO.Path.GetDirectoryName(target)!);
         SifExporter.ToFile(path, id, target, Force, Progress, Stopped);
         _made.Add(target);
         if (PassThru)
             WriteObject(new FileInfo(target));
     }
 
-    private string Describe(string path, uint id, out string name)
+    // Objects of several images often have the same name.
+    private string ChooseName(string directory, IReadOnlyList<string> names) =>
+        names.Select(name => System.IO.Path.Combine(directory, name)).FirstOrDefault(path => !_made.Contains(path))
+        ?? System.IO.Path.Combine(directory, names[^1]);
+
+    private string Describe(string path, uint id, out IReadOnlyList<string> names)
     {
         using var image = SifImage.Open(path, Stopped);
         var found = image.Find(id);
-        name = SifExporter.FileName(path, found);
+        names = SifExporter.FileNames(path, found);
         return $"object {id}, {found.TypeText}, {ByteSize.Format(found.SizeBytes)},";
     }
 }

@@ -26,6 +26,7 @@ public sealed class GetSifDescriptorCommand : ImageFileCommand
 
     /// <summary>Only objects of these groups; 0 stands for no group.</summary>
     [Parameter]
+    [ArgumentCompleter(typeof(SifGroupIdCompleter))]
     public uint[]? GroupId { get; set; }
 
     /// <summary>Only objects with names like these; wildcards are allowed.</summary>

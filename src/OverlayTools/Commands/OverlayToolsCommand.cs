@@ -79,7 +79,9 @@ public abstract class OverlayToolsCommand : PSCmdlet, IDisposable
     /// <returns>False after an error record was written.</returns>
     protected bool TryResolveNew(string path, [NotNullWhen(true)] out string? resolved)
     {
-        resolved = null;
+        resolved = PlainPath.TryResolve(SessionState.Path, path);
+        if (resolved is not null)
+            return true;
         try
         {
             var full = SessionState.Path.GetUnresolvedProviderPathFromPSPath(path, out var provider, out _);
@@ -102,8 +104,8 @@ public abstract class OverlayToolsCommand : PSCmdlet, IDisposable
 
         try
         {
-            var found = SessionState.Path.GetResolvedProviderPathFromPSPath(path, out var provider);
-            return IsFileSystem(provider, path) ? found : [];
+            var found = SessionState.Path.GetResolvedPSPathFromPSPath(path);
+            return found.Count == 0 || IsFileSystem(found[0].Provider, path) ? found.Select(PlainPath.Of) : [];
         }
         catch (SessionStateException error)
         {
@@ -136,7 +138,8 @@ public abstract class OverlayToolsCommand : PSCmdlet, IDisposable
 
         public void Report(EngineProgress value)
         {
-            if (_sinceReport.IsRunning && _sinceReport.ElapsedMilliseconds < MillisecondsBetweenReports && value.Done < value.Total)
+            if (_sinceReport.IsRunning && _sinceReport.ElapsedMilliseconds < MillisecondsBetweenReports
+                && (value.Total == 0 || value.Done < value.Total))
                 return;
             _sinceReport.Restart();
             _activity = value.Activity;

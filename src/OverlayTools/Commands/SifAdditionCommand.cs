@@ -25,6 +25,7 @@ public abstract class SifAdditionCommand : SifImageCommand
 
     /// <summary>The group, 0 for none; that of the primary partition, else 1, when left out.</summary>
     [Parameter]
+    [ArgumentCompleter(typeof(SifGroupIdCompleter))]
     public uint GroupId { get; set; }
 
     /// <summary>The object that this one is about.</summary>

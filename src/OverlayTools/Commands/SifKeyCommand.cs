@@ -35,6 +35,25 @@ public abstract class SifKeyCommand : OverlayToolsCommand
     [ValidateNotNullOrEmpty]
     public string[]? KeyringPath { get; set; }
 
+    /// <summary>A PEM file with a certificate whose key is trusted if its chain is; further ones in it are
+    /// intermediates.</summary>
+    [Parameter]
+    [Alias("Certificate")]
+    [ValidateNotNullOrEmpty]
+    public string[]? CertificatePath { get; set; }
+
+    /// <summary>A PEM file with certificates between those and a root.</summary>
+    [Parameter]
+    [Alias("CertificateIntermediates")]
+    [ValidateNotNullOrEmpty]
+    public string? CertificateIntermediatesPath { get; set; }
+
+    /// <summary>A PEM file with the root certificates that are trusted; the system's when left out.</summary>
+    [Parameter]
+    [Alias("CertificateRoots")]
+    [ValidateNotNullOrEmpty]
+    public string? CertificateRootsPath { get; set; }
+
     /// <summary>The keys that are trusted.</summary>
     private protected SifVerificationKeys Keys => _keys!;
 
@@ -48,7 +67,7 @@ public abstract class SifKeyCommand : OverlayToolsCommand
         }
         catch (Exception error) when (ErrorMapping.Understands(error))
         {
-            ThrowTerminatingError(ErrorMapping.ToErrorRecord(error, (object?)KeyPath ?? KeyringPath));
+            ThrowTerminatingError(ErrorMapping.ToErrorRecord(error, (object?)KeyPath ?? (object?)KeyringPath ?? CertificatePath));
         }
     }
 
@@ -71,12 +90,21 @@ public abstract class SifKeyCommand : OverlayToolsCommand
             keys.AddFile(GetUnresolvedProviderPathFromPSPath(path));
         foreach (var path in KeyringPath ?? [])
             keys.AddKeyring(GetUnresolvedProviderPathFromPSPath(path));
-        if (KeyPath is not null || KeyringPath is not null)
+        if (CertificatePath is null && (CertificateIntermediatesPath ?? CertificateRootsPath) is { } pool)
+            throw new EngineException(ErrorIds.OptionConflict,
+                "Intermediate and root certificates are for judging a certificate, and none is given.",
+                "Name one with -CertificatePath.", pool);
+        foreach (var path in CertificatePath ?? [])
+            keys.AddCertificate(GetUnresolvedProviderPathFromPSPath(path), Resolved(CertificateIntermediatesPath),
+                Resolved(CertificateRootsPath));
+        if (KeyPath is not null || KeyringPath is not null || CertificatePath is not null)
             return keys;
         foreach (var path in SifVerificationKeys.DefaultKeyrings)
             AddDefault(keys, path);
         return keys;
     }
+
+    private string? Resolved(string? path) => path is null ? null : GetUnresolvedProviderPathFromPSPath(path);
 
     // Nobody asked for this one: without it, its signers are not known, and that is said anyway.
     private void AddDefault(SifVerificationKeys keys, string path)

@@ -49,6 +49,24 @@ public sealed class ContainerPlannerTests
         Assert.Equal(expected, plan.Stack.Driver);
     }
 
+    [Theory]
+    [InlineData(true, true, true, StackDriver.Kernel)]
+    [InlineData(true, true, false, StackDriver.Fuse)] // something is deleted in one of them, or nobody knows
+    [InlineData(true, false, true, StackDriver.Fuse)] // to be written
+    [InlineData(false, true, true, StackDriver.Kernel)]
+    public void Images_without_deletions_are_read_through_the_kernel(bool fakeRoot, bool readOnly, bool plain, StackDriver expected)
+    {
+        var first = Plans.Ext3("/1.img", readOnly: true, owner: (0, 0)) with { HasNoWhiteouts = true };
+        var second = Plans.Ext3("/2.img", readOnly, owner: (0, 0)) with { HasNoWhiteouts = plain };
+        var plan = Plans.Of(Plans.Facts(), Plans.Squashfs, [first, second], Plans.Request with { FakeRoot = fakeRoot });
+        Assert.Equal(expected, plan.Stack.Driver);
+    }
+
+    [Fact]
+    public void Marks_that_the_kernel_does_not_read_have_root_use_fuse() =>
+        Assert.Equal(StackDriver.Fuse, Plans.Of(Plans.Facts(0), Plans.Squashfs,
+            [Plans.Ext3("/o.img", readOnly: true) with { HasForeignMarks = true }]).Stack.Driver);
+
     [Fact]
     public void A_writable_directory_image_is_not_stacked()
     {
@@ -96,9 +114,9 @@ public sealed class ContainerPlannerTests
     [InlineData(33, true, true, null)] // one of the subordinate ids
     [InlineData(0, false, true, "Run with -FakeRoot")]
     [InlineData(1000, true, false, "Run without -FakeRoot")]
-    [InlineData(33, true, false, "New-OverlayImage")]
-    [InlineData(70000, true, true, "New-OverlayImage")] // beyond the 65536 subordinate ids
-    [InlineData(2000, false, true, "New-OverlayImage")]
+    [InlineData(33, true, false, "Set-OverlayImage '/o.img' -Owner 0:0")]
+    [InlineData(70000, true, true, "Set-OverlayImage '/o.img' -Owner 0:0")] // beyond the 65536 subordinate ids
+    [InlineData(2000, false, true, "Set-OverlayImage '/o.img' -Owner 1000:1000")]
     public void An_overlay_is_writable_for_the_identity_that_its_owner_is_known_to(
         uint owner, bool fakeRoot, bool subordinate, string? advice)
     {
@@ -114,7 +132,7 @@ public sealed class ContainerPlannerTests
         var error = Assert.Throws<EngineException>(() => Plans.Of(facts, Plans.Squashfs, [overlay], request));
         Assert.Equal(ErrorIds.OverlayOwnerMismatch, error.ErrorId);
         Assert.Contains(advice, error.RecommendedAction);
-        Assert.Contains($"belongs to user {owner}", error.Message);
+        Assert.Contains(owner == 0 ? "belongs to root" : owner == 1000 ? "belongs to you" : $"belongs to user {owner}", error.Message);
         Plans.Of(facts, Plans.Squashfs, [overlay with { ReadOnly = true }], request);
     }
 

@@ -37,7 +37,7 @@ internal static class Plans
         SubordinateGroupIds = subordinate ? (200000, 65536) : null,
         FindHelper = helper => "/usr/bin/" + helper.Names[0],
         Environment = new Dictionary<string, string>(),
-        IsDirectory = path => !path.StartsWith("/etc/", StringComparison.Ordinal),
+        IsDirectory = path => !path.StartsWith("/etc/", StringComparison.Ordinal) && !path.StartsWith("/dev/", StringComparison.Ordinal),
     };
 
     public static ContainerPlan Of(

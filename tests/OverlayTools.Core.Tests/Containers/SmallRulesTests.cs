@@ -44,12 +44,17 @@ public sealed class SmallRulesTests
     [Fact]
     public void Identities_are_root_the_user_subordinate_ids_or_a_lonely_root()
     {
-        AssertIdentity(IdentityPlanner.Plan(false, Plans.Facts(0)), IdentityKind.Root, []);
-        AssertIdentity(IdentityPlanner.Plan(true, Plans.Facts(0)), IdentityKind.Root, []);
-        AssertIdentity(IdentityPlanner.Plan(false, Plans.Facts()), IdentityKind.CurrentUser, [new(1000, 1000, 1)]);
-        AssertIdentity(IdentityPlanner.Plan(true, Plans.Facts()), IdentityKind.SubordinateIds, [new(0, 1000, 1), new(1, 100000, 65536)]);
-        AssertIdentity(IdentityPlanner.Plan(true, Plans.Facts(subordinate: false)), IdentityKind.RootMapped, [new(0, 1000, 1)]);
-        AssertIdentity(IdentityPlanner.Plan(true, Plans.Facts() with { SubordinateGroupIds = null }), IdentityKind.RootMapped,
+        AssertIdentity(IdentityPlanner.Plan(Plans.Request with { FakeRoot = false }, Plans.Facts(0)), IdentityKind.Root, []);
+        AssertIdentity(IdentityPlanner.Plan(Plans.Request with { FakeRoot = true }, Plans.Facts(0)), IdentityKind.Root, []);
+        AssertIdentity(IdentityPlanner.Plan(Plans.Request with { FakeRoot = false }, Plans.Facts()), IdentityKind.CurrentUser, [new(1000, 1000, 1)]);
+        AssertIdentity(IdentityPlanner.Plan(Plans.Request with { FakeRoot = true }, Plans.Facts()), IdentityKind.SubordinateIds, [new(0, 1000, 1), new(1, 100000, 65536)]);
+        AssertIdentity(IdentityPlanner.Plan(Plans.Request with { FakeRoot = true }, Plans.Facts(subordinate: false)), IdentityKind.RootMapped, [new(0, 1000, 1)]);
+        var apart = Plans.Request with { UserNamespace = true };
+        AssertIdentity(IdentityPlanner.Plan(apart, Plans.Facts(0)), IdentityKind.RootMapped, [new(0, 0, 1)]);
+        AssertIdentity(IdentityPlanner.Plan(apart with { FakeRoot = true }, Plans.Facts(0)), IdentityKind.SubordinateIds,
+            [new(0, 0, 1), new(1, 100000, 65536)]);
+        AssertIdentity(IdentityPlanner.Plan(Plans.Request, Plans.Facts(0) with { MayMount = false }), IdentityKind.RootMapped, [new(0, 0, 1)]);
+        AssertIdentity(IdentityPlanner.Plan(Plans.Request with { FakeRoot = true }, Plans.Facts() with { SubordinateGroupIds = null }), IdentityKind.RootMapped,
             [new(0, 1000, 1)]);
     }
 

@@ -37,6 +37,31 @@ public sealed class UsedImageTests : IDisposable
         Assert.Equal("x", OverlayChanger.Apply(new OverlayChange { Path = image.Path, Label = "x" }, null, Token)[0].Label);
     }
 
+    [Fact]
+    public void Opening_an_image_to_resize_it_looks_through_all_processes_once()
+    {
+        var path = TwoOverlays(out _);
+        using var file = Native.Open.File(path, Native.Open.ReadOnly);
+        uint id;
+        using (var sif = SifImage.Open(path, Token))
+            id = sif.Overlays.First().Id;
+        Assert.Equal(2, new[] { false, true }.Count(whole =>
+        {
+            // What a look takes is nearly all that opening takes; the least of several, since processes come and go.
+            var look = Enumerable.Range(0, 4).Min(_ => Allocated(() => ImageUsers.Look().Of(file, 0, 0)));
+            var open = Enumerable.Range(0, 4).Min(_ => Allocated(() => LockedImage.ToChange(path, id, whole).Dispose()));
+            TestContext.Current.TestOutputHelper?.WriteLine($"{look} for a look, {open} to open");
+            return open < 1.7 * look;
+        }));
+
+        static long Allocated(Action work)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            work();
+            return GC.GetAllocatedBytesForCurrentThread() - before;
+        }
+    }
+
     // Whoever makes a mount namespace meanwhile takes a copy of a mount that is just ending, and keeps its loop device
     // for a moment.
     private static void MountByHand(string options, string path, string point)

@@ -16,6 +16,17 @@ public sealed class ChangeCrashTests
     private static readonly byte[] s_full = Create(new SifCreateOptions { Capacity = 2, Deterministic = true },
         Generic(Face), Primary(Feed));
 
+    private static readonly byte[] s_twoGroups = Create(Deterministic, Generic(Face), Primary(Feed),
+        Partition(Feed, SifPartitionType.Data, group: 2));
+
+    // Behind the last object is what a removal left there.
+    private static readonly byte[] s_left = Patch(Create(new SifCreateOptions { Capacity = 3, Deterministic = true },
+        Generic(Face), Primary(Feed), Generic([.. Enumerable.Repeat((byte)0xAA, 100_000)])),
+        4096 + (2 * 585) + 4, 0);
+
+    private static readonly byte[] s_fullAndLeft = Patch(Patch(s_left, 80, 0L), 88, 2L) is var cut
+        ? Patch(cut, 104, 2L * 585) : [];
+
     private static readonly byte[] s_blob = Create(Deterministic, new SifNewObject
     {
         DataType = SifDataType.CryptographicMessage,
@@ -34,6 +45,11 @@ public sealed class ChangeCrashTests
         ["set primary"] = (s_image, file => SifEditor.SetPrimary(file, ImagePath, 3)),
         ["set metadata"] = (s_blob, file => SifEditor.SetMetadata(file, ImagePath, 1,
             new SifMessageMetadata(SifMessageFormat.Pem, SifMessageType.RsaOaep))),
+        ["sign two groups"] =
+            (s_twoGroups, file => SifEditor.AddAll(file, ImagePath, [SignatureOf(1), SignatureOf(2)])),
+        ["add over what was left"] = (s_left, file => SifEditor.Add(file, ImagePath, Generic(new byte[50_000]))),
+        ["grow over what was left"] = (s_fullAndLeft, file =>
+            SifEditor.Add(file, ImagePath, Generic(new byte[200_000]), new() { GrowTable = true })),
         ["grow"] = (s_full, file => SifEditor.Add(file, ImagePath, Generic(new byte[700]), new() { GrowTable = true })),
     };
 
@@ -53,7 +69,7 @@ public sealed class ChangeCrashTests
 
         Assert.NotEqual(states[0], states[1]);
         var seen = new HashSet<string>();
-        foreach (var crashed in Crashes(file, name == "grow"))
+        foreach (var crashed in Crashes(file))
         {
             var listed = List(directory, crashed);
             Assert.Contains(listed, states);
@@ -63,7 +79,7 @@ public sealed class ChangeCrashTests
             Assert.Null(read.ModificationFault);
             Assert.Subset(contents, Contents(crashed).ToHashSet());
             // The next change makes right whatever was left stale.
-            var next = Add(crashed, Generic(Feed), new() { GrowTable = true });
+            var next = Add(crashed, Partition(Feed, SifPartitionType.Data, group: 9), new() { GrowTable = true });
             using var mended = Open(next);
             Assert.Equal(mended.FreeDescriptors, mended.Header.DescriptorsFree);
             Assert.Equal(mended.DataSize, mended.Header.DataSize);
@@ -99,20 +115,18 @@ public sealed class ChangeCrashTests
     [InlineData(32176, 5L << 32, (5L << 32) + 32176)]
     [InlineData(4096, (5L << 32) + 4097, (6L << 32) + 4096)]
     public void A_place_that_one_byte_leads_to(long from, long least, long expected) =>
-        Assert.Equal(expected, SifTableSwap.OneByteAbove(from, least));
+        Assert.Equal(expected, SifByteSteps.OneByteAbove(from, least));
 
-    private static IEnumerable<byte[]> Crashes(RecordingWindow file, bool grows)
+    // Every write of the header is torn at every byte.
+    private static IEnumerable<byte[]> Crashes(RecordingWindow file)
     {
         for (var changes = 0; changes <= file.Changes.Count; changes++)
         {
             yield return file.After(changes);
             if (changes == 0 || file.Changes[changes - 1] is not { Bytes: { } last } change)
                 continue;
-            // A header that leads to a longer table differs in several fields, but lies in one sector, which is
-            // written as a whole.
-            if (grows && change.Position == 0)
-                continue;
-            foreach (var bytes in s_tornAfter.Where(bytes => bytes < last.Length))
+            foreach (var bytes in (change.Position < SifHeader.Size ? Enumerable.Range(1, SifHeader.Size) : s_tornAfter)
+                .Where(bytes => bytes < last.Length))
                 yield return file.After(changes, bytes);
         }
     }

@@ -52,9 +52,49 @@ public sealed partial class ConformanceTests
         ["T09 T11"] = "RemovalTests.Only_a_system_partition_can_be_run",
         ["T15"] = "Help is Get-Help's, and has tests of its own (Help.Tests.ps1).",
         ["T16"] = "Nothing is mounted with squashfuse by hand and left to a helper to unmount.",
-        ["V01-V12"] = "Signatures have a list and tests of their own.",
+        ["V01"] = "Signatures.TamperingTests.The_old_format_covers_data_only",
+        ["V02 V09"] = "Signatures.TamperingTests.A_change_in_the_text_is_noticed",
+        ["V03"] = "Signatures.ReferenceSignatureTests.Message_and_envelope_are_written_byte_for_byte",
+        ["V04"] = "Signatures.ApptainerTests.Apptainer_verifies_what_we_sign",
+        ["V05 V08"] = "Signatures.SigningTests.What_is_signed_verifies_with_the_public_key_and_no_other",
+        ["V06"] = "Signatures.OpenPgpKeyTests.Every_kind_of_key_of_version_4_verifies",
+        ["V07"] = "Signatures.SigningTests.What_is_not_there_cannot_be_signed",
+        ["V10"] = "Signatures.ReferenceSignatureTests.It_says_what_it_covers",
+        ["V11"] = "Signatures.ReferenceSignatureTests.Without_the_key_the_image_is_intact_and_nobody_vouches_for_it",
+        ["V12"] = "Signatures.ApptainerTests.What_Apptainer_calls_invalid_of_a_signed_image_is_not_sound",
         ["P01-P08"] = "That is Apptainer's opener; what it opens is tested by running it (Containers).",
     };
+
+    // Rows of section 9 that are no case of MalformedTests' four lists.
+    private static readonly Dictionary<string, string> s_malformed = new(StringComparer.Ordinal)
+    {
+        ["m07"] = "MalformedTests.A_file_without_its_data_still_lists_its_objects",
+        ["d03"] = "MalformedTests.A_free_slot_may_hold_anything_and_is_cleared_when_it_is_used",
+        ["d47-d48"] = "MalformedTests.A_signature_with_an_unknown_hash_cannot_be_used",
+        ["d49-d50"] = "MalformedTests.An_unknown_bill_of_materials_is_shown_as_such",
+        ["d51-d58"] = "MalformedTests.An_object_with_a_bad_digest_cannot_be_used",
+        ["d59"] = "MalformedTests.A_digest_of_something_else_is_read_as_it_stands",
+        ["v01 v05-v06"] = "Signatures.TamperingTests.A_change_is_noticed_if_it_is_covered",
+        ["v02"] = "Signatures.TamperingTests.Only_white_space_may_follow_an_envelope",
+        ["v03"] = "Signatures.TamperingTests.A_change_in_the_text_is_noticed",
+        ["v04"] = "Signatures.TamperingTests.A_fingerprint_that_is_not_the_signers_is_noticed",
+        ["v07"] = "Signatures.ApptainerTests.What_Apptainer_calls_invalid_of_a_signed_image_is_not_sound",
+        ["v08"] = "Signatures.TamperingTests.The_old_format_covers_data_only",
+    };
+
+    [Fact]
+    public void No_malformed_image_of_the_specification_is_left_out()
+    {
+        var text = File.ReadAllText(Machine.NeedShared("spec/sif.md"));
+        var rows = MalformedRow().Matches(text).SelectMany(match => Expand(
+            match.Groups["ids"].Value.Replace("–", "-", StringComparison.Ordinal).Replace(",", "", StringComparison.Ordinal)));
+        var cases = MalformedTests.Rejected.Concat(MalformedTests.Tolerated).Concat(MalformedTests.Spoilt)
+            .Concat(MalformedTests.ReadOnly).Select(row => row.Data.Split(' ')[0]);
+        var tested = cases.Concat(s_malformed.Keys.SelectMany(Expand)).ToHashSet(StringComparer.Ordinal);
+
+        Assert.True(rows.Distinct().Count() >= 114, "the rows have another form now");
+        Assert.Equal([], rows.Except(tested));
+    }
 
     [Fact]
     public void No_row_of_the_specification_is_left_out()
@@ -69,10 +109,10 @@ public sealed partial class ConformanceTests
     [Fact]
     public void Every_test_named_exists()
     {
-        foreach (var name in s_rows.Values.Where(value => !value.Contains(' ', StringComparison.Ordinal)))
+        foreach (var name in s_rows.Values.Concat(s_malformed.Values).Where(value => !value.Contains(' ', StringComparison.Ordinal)))
         {
-            var parts = name.Split('.');
-            var method = GetType().Assembly.GetType($"{GetType().Namespace}.{parts[0]}")?.GetMethod(parts[1]);
+            var dot = name.LastIndexOf('.');
+            var method = GetType().Assembly.GetType($"{GetType().Namespace}.{name[..dot]}")?.GetMethod(name[(dot + 1)..]);
             Assert.True(method?.GetCustomAttributes().Any(a => a is FactAttribute), name);
         }
     }
@@ -92,4 +132,7 @@ public sealed partial class ConformanceTests
 
     [GeneratedRegex(@"^\| (?<id>[A-Z][0-9]{2}) \|", RegexOptions.Multiline | RegexOptions.ExplicitCapture)]
     private static partial Regex RowStart();
+
+    [GeneratedRegex(@"^\| (?<ids>[mdhxv][0-9]{2}([,–] ?[mdhxv][0-9]{2})*) \|", RegexOptions.Multiline | RegexOptions.ExplicitCapture)]
+    private static partial Regex MalformedRow();
 }

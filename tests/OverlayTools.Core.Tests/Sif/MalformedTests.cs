@@ -326,6 +326,40 @@ public sealed class MalformedTests
         GoldenTests.Fails(ErrorIds.SifCorrupt, () => image.Objects[0].OpenData());
     }
 
+    [Fact]
+    public void A_digest_of_something_else_is_read_as_it_stands() // d59
+    {
+        const string digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+        var image = Create(Deterministic, new SifNewObject
+        {
+            DataType = SifDataType.OciBlob,
+            Content = SifContent.FromBytes(Face),
+            Metadata = new SifDigestMetadata(digest),
+        });
+        using var read = Open(Add(image, Generic(Feed)));
+
+        Assert.Equal(2, read.Objects[0].OpenData().Length);
+        Assert.Equal(digest, Assert.IsType<SifDigestMetadata>(read.Objects[0].Metadata).Digest);
+    }
+
+    [Fact]
+    public void A_table_that_hides_free_slots_only_can_be_changed()
+    {
+        // As a growth that was stopped half-way leaves it.
+        var full = Create(new() { Capacity = 4, Deterministic = true }, Generic(Face), Primary(Feed));
+        var stopped = Patch(Patch(full, Total, 2L), 80, 0L);
+        using var image = Open(stopped);
+        Assert.Null(image.ModificationFault);
+        Assert.Equal(0, image.FreeDescriptors);
+
+        using var grown = Open(Add(stopped, Generic(Feed), new() { GrowTable = true }));
+        Assert.Equal(3, grown.Objects.Count);
+        Assert.Equal(grown.Capacity * SifDescriptor.Size, grown.Header.DescriptorsSize);
+
+        using var hidden = Open(Patch(stopped, Slot0 + (3 * SifDescriptor.Size) + 4, 1));
+        Assert.NotNull(hidden.ModificationFault);
+    }
+
     private static void AssertRefusesChanges(byte[] bytes)
     {
         var file = new RecordingWindow(bytes);

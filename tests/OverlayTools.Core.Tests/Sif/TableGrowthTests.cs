@@ -1,3 +1,4 @@
+using OverlayTools.IO;
 using OverlayTools.Sif;
 using OverlayTools.TestSupport;
 using static OverlayTools.Core.Tests.Sif.Samples;
@@ -18,7 +19,9 @@ public sealed class TableGrowthTests
 
         Assert.Equal(50, image.Capacity);
         Assert.Equal(47, image.FreeDescriptors);
-        Assert.Equal(before.Objects[1].End, image.Header.DescriptorsOffset);
+        // Behind the last object, in the lower two bytes where it was: the header gets there byte by byte.
+        Assert.Equal(4096 + (1 << 16), image.Header.DescriptorsOffset);
+        Assert.True(image.Header.DescriptorsOffset > before.Objects[1].End);
         Assert.Equal(image.Header.DescriptorsOffset + (50 * SifDescriptor.Size), image.Header.DataOffset);
         Assert.Equal(image.Header.DataOffset, image.Objects[2].Offset);
         Assert.Equal([1u, 2u, 3u], image.Objects.Select(o => o.Id));
@@ -96,6 +99,42 @@ public sealed class TableGrowthTests
         }
     }
 
+    [Theory]
+    [InlineData(20_000_000, 48)]
+    [InlineData(5_368_709_120, 48)]
+    [InlineData(5_368_709_120, 300)]
+    [InlineData(0x01FF_F000, 2)]
+    public void On_the_way_to_a_longer_table_each_byte_leads_to_one(long size, int slots)
+    {
+        using var directory = new TemporaryDirectory();
+        var path = directory["image.sif"];
+        using var big = SifContent.Written(size, (window, _, _) => window.Write(size - 2, Face));
+        SifWriter.Create(path, new() { Capacity = slots }, [new() { DataType = SifDataType.Generic, Content = big },
+            .. Enumerable.Range(1, slots - 1).Select(_ => Generic(Feed))], token: TestContext.Current.CancellationToken);
+        var steps = new List<(long Place, long Capacity)>();
+        using (var file = Native.Open.File(path, Native.Open.ReadWrite))
+        {
+            var watched = new WatchedWindow(new FileWindow(file), window =>
+            {
+                using var seen = SifImage.Open(window, path);
+                Assert.Null(seen.ModificationFault);
+                Assert.Equal(slots, seen.Objects.Count(o => o.SizeBytes == 2 || o.SizeBytes == size));
+                steps.Add((seen.Header.DescriptorsOffset, seen.Capacity));
+            });
+            SifEditor.Add(watched, path, Partition([], SifPartitionType.Data), s_grow,
+                token: TestContext.Current.CancellationToken);
+        }
+
+        using var image = SifImage.Open(path, TestContext.Current.CancellationToken);
+        Assert.Equal(slots + 1, image.Objects.Count);
+        Assert.True(image.Capacity >= 2 * slots);
+        Assert.InRange(image.Header.DescriptorsOffset, size, size + (1 << 25));
+        Assert.Equal(image.Header.TableEnd, image.Header.DataOffset);
+        Assert.True(steps.Select(step => step.Place).Distinct().Count() > 2);
+        Assert.True(image.Length < size + (1 << 26));
+        Assert.True(image.AllocatedBytes < 1 << 20, "the holes were filled");
+    }
+
     private static string Render(string path)
     {
         using var image = SifImage.Open(path, TestContext.Current.CancellationToken);
@@ -107,5 +146,23 @@ public sealed class TableGrowthTests
         var data = new byte[found.SizeBytes];
         found.OpenData().Read(0, data);
         return data;
+    }
+
+    /// <summary>Looks at the file after each flush.</summary>
+    private sealed class WatchedWindow(Window file, Action<Window> look) : Window
+    {
+        public override long Length => file.Length;
+
+        public override long NextData(long position) => file.NextData(position);
+
+        public override void Flush() => look(file);
+
+        public override void SetLength(long length) => file.SetLength(length);
+
+        public override void Clear(long position, long count) => file.Clear(position, count);
+
+        protected override void ReadCore(long position, Span<byte> buffer) => file.Read(position, buffer);
+
+        protected override void WriteCore(long position, ReadOnlySpan<byte> bytes) => file.Write(position, bytes);
     }
 }

@@ -65,7 +65,9 @@ public class CommandTests
         using var scene = new Scene(who);
         var output = scene.Lines(
             "$env:OT_PLAIN = 'plain'; $env:APPTAINERENV_OT_WON = 'won'; $env:OT_WON = 'lost'; $env:SINGULARITYENV_PATH = '/bin:/mine'",
-            scene.Invoke("", "echo $OT_PLAIN $OT_WON $PATH $APPTAINER_NAME; env | grep -c ^APPTAINERENV_"));
+            scene.Invoke("", "echo $OT_PLAIN $OT_WON $PATH $APPTAINER_NAME; env | grep -c ^APPTAINERENV_"),
+            // The process goes on with other tests.
+            "$env:OT_PLAIN = $null; $env:APPTAINERENV_OT_WON = $null; $env:OT_WON = $null; $env:SINGULARITYENV_PATH = $null");
         Assert.Equal(["plain won /bin:/mine c.sif", "0"], output);
     }
 

@@ -27,11 +27,12 @@ internal sealed class Scene : IDisposable
 {
     private static readonly Lazy<string> s_host = new(FindHost);
 
-    private readonly TemporaryDirectory _folder = new TemporaryDirectory().OpenToAll();
+    private readonly TemporaryDirectory _folder;
     private readonly Who _who;
 
     public Scene(Who who)
     {
+        _folder = new TemporaryDirectory().OpenToAll();
         _who = who;
         if (who == Who.Root)
             Machine.NeedRoot();
@@ -45,6 +46,8 @@ internal sealed class Scene : IDisposable
         Own(this["c.sif"]);
     }
 
+    private Scene(Scene other, Who who) => (_folder, _who) = (other._folder, who);
+
     public string Folder => _folder.Path;
 
     public string this[string name] => _folder[name];
@@ -53,6 +56,9 @@ internal sealed class Scene : IDisposable
     public string Identity => _who == Who.FakeRoot ? "-FakeRoot" : string.Empty;
 
     private string Temporary => this["tmp"];
+
+    /// <summary>The same folder in the hands of somebody else.</summary>
+    public Scene As(Who who) => new(this, who);
 
     /// <summary>Gives something that the test made to the user who runs the containers.</summary>
     public void Own(string path)
@@ -96,12 +102,58 @@ internal sealed class Scene : IDisposable
         return (output, error);
     }
 
+    /// <summary>Runs commands of a script on a machine where some files are hidden by another one.</summary>
+    public (string Output, string Error) RunHidden(string[] files, string by, params string[] commands)
+    {
+        var binds = string.Join(" && ", files.Select(file => $"mount --bind '{by}' {file}"));
+        var (_, output, error) = Machine.RunWith(
+            "unshare", ["--mount", "sh", "-c", binds + " && exec \"$@\"", "sh", .. Host("TMPDIR=" + Temporary), string.Join("; ", commands)],
+            null, Folder);
+        AssertNothingLeft();
+        return (output, error);
+    }
+
+    /// <summary>Runs commands of a script on a machine whose /etc lacks some files.</summary>
+    public (string Output, string Error) RunWithout(string[] files, params string[] commands)
+    {
+        var (folder, upper, work) = (this["etc"], this["etc/upper"], this["etc/work"]);
+        Directory.CreateDirectory(folder);
+        return RunAfter($"mount -t tmpfs none '{folder}' && mkdir '{upper}' '{work}' && "
+            + $"mount -t overlay overlay -o lowerdir=/etc,upperdir='{upper}',workdir='{work}' /etc && "
+            + $"cd /etc && rm -f {string.Join(' ', files)} && cd '{Folder}'", commands);
+    }
+
+    /// <summary>Runs commands of a script after root has run some shell commands, of which other processes notice nothing.</summary>
+    public (string Output, string Error) RunAfter(string setup, params string[] commands)
+    {
+        var (_, output, error) = Machine.RunWith(
+            "unshare", ["--mount", "sh", "-c", setup + " && exec \"$@\"", "sh", .. Host("TMPDIR=" + Temporary), string.Join("; ", commands)],
+            null, Folder);
+        AssertNothingLeft();
+        return (output, error);
+    }
+
     /// <summary>Runs commands that all succeed, and returns the lines of their output.</summary>
     public string[] Lines(params string[] commands)
     {
         var (output, error) = Run(commands);
         Assert.Equal(string.Empty, error);
         return output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    }
+
+    /// <summary>A command line that runs commands of a script in a process of their own.</summary>
+    public IReadOnlyList<string> CommandLine(params string[] commands) => [.. Host("TMPDIR=" + Temporary), string.Join("; ", commands)];
+
+    /// <summary>The words before a program that become the user, with temporary files in the scene's folder.</summary>
+    public IReadOnlyList<string> Environment =>
+        [.. _who == Who.Root ? [] : OrdinaryUser.Become, "env", "LC_ALL=C", "TMPDIR=" + Temporary, "TERM=dumb"];
+
+    /// <summary>Where the states of instances are kept, as a command of a script.</summary>
+    public string KeepState()
+    {
+        Directory.CreateDirectory(this["state"]);
+        Own(this["state"]);
+        return $"$env:XDG_STATE_HOME = '{this["state"]}'";
     }
 
     /// <summary>The process that watches over the container that the script runs.</summary>
@@ -115,15 +167,21 @@ internal sealed class Scene : IDisposable
     /// <returns>What it printed.</returns>
     public string Apptainer(string options, string shell, string image = "c.sif")
     {
+        var (exitCode, output, error) = TryApptainer(options, shell, image);
+        Assert.True(exitCode == 0, $"apptainer {options} {shell}: {output}{error}");
+        return output;
+    }
+
+    /// <summary>Has Apptainer run shell text in the container, whatever becomes of it.</summary>
+    public (int ExitCode, string Output, string Error) TryApptainer(string options, string shell, string image = "c.sif")
+    {
         string[] identity = _who == Who.FakeRoot ? ["--fakeroot"] : [];
-        var (exitCode, output, error) = Machine.RunWith(_who == Who.Root ? "env" : "setpriv",
+        return Machine.RunWith(_who == Who.Root ? "env" : "setpriv",
         [
             .. _who == Who.Root ? [] : OrdinaryUser.Become.Skip(1).Append("env"), "HOME=" + Folder, "TMPDIR=" + Temporary,
             Machine.NeedApptainer(), "--silent", "exec", .. identity,
             .. options.Split(' ', StringSplitOptions.RemoveEmptyEntries), image, "sh", "-c", shell,
         ], null, Folder);
-        Assert.True(exitCode == 0, $"apptainer {options} {shell}: {output}{error}");
-        return output;
     }
 
     /// <summary>Starts a script and returns when it has printed a line <c>ready</c>.</summary>

@@ -120,6 +120,17 @@ public sealed partial class ExtEditor
         }
     }
 
+    /// <summary>Removes the name of a file that is no directory, and makes a device 0:0, the kernel's mark of a deletion,
+    /// of the same owner under another name: both or neither.</summary>
+    /// <exception cref="EngineException">As <see cref="Unlink"/> and <see cref="CreateFile"/>.</exception>
+    internal void ReplaceByWhiteout(uint parent, ExtName name, ExtName whiteout) => Do(() =>
+    {
+        var inode = _names.Find(parent, name) is { } found ? _state.ReadInode(found) : null;
+        // First: an inode and a place that are given back here can be used again at once.
+        _names.Unlink(parent, name);
+        _names.MakeNode(parent, whiteout, ExtFileType.CharacterDevice, 0, inode?.UserId ?? 0, inode?.GroupId ?? 0, 0, 0);
+    });
+
     /// <summary>Moves or renames a file. What has the new name is replaced: a file by a file, an empty directory by a
     /// directory. If both names are of one file, nothing happens.</summary>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayMoveIntoItself"/>,

@@ -1,6 +1,7 @@
 using System.Globalization;
 using Microsoft.Win32.SafeHandles;
 using OverlayTools.Ext;
+using OverlayTools.IO;
 using OverlayTools.Native;
 
 namespace OverlayTools.Overlays;
@@ -10,12 +11,15 @@ namespace OverlayTools.Overlays;
 internal sealed class DirectoryContent : OverlayContent
 {
     private readonly SafeFileHandle _upper;
+    private readonly string _upperPath;
+    private (OverlayEntry Entry, SafeFileHandle Handle, string Path)? _opened;
 
-    private DirectoryContent(SafeFileHandle upper, string path)
+    private DirectoryContent(SafeFileHandle upper, string path, string upperPath)
         : base(path, null)
     {
         _upper = upper;
-        Root = Entry(null, default, Statx.Of(upper, path));
+        _upperPath = upperPath;
+        Root = Entry(null, default, Statx.Of(upper, upperPath));
     }
 
     public override OverlayEntry Root { get; }
@@ -28,8 +32,12 @@ internal sealed class DirectoryContent : OverlayContent
         if (id is not null)
             throw new EngineException(ErrorIds.OptionConflict, $"'{path}' is a directory, so that it has no objects with ids.",
                 "Leave -Id out.", path);
-        return new DirectoryContent(OpenUpper(path), path);
+        return new DirectoryContent(OpenUpper(path), path, System.IO.Path.Join(path, "upper"));
     }
+
+    /// <summary>Opens a directory that is the root of a layer itself.</summary>
+    public static DirectoryContent OpenRoot(string path) =>
+        new(Native.Open.File(path, Native.Open.ReadOnly | Native.Open.Directory), path, path);
 
     /// <summary>Opens the directory <c>upper</c>; a link to elsewhere is none.</summary>
     public static SafeFileHandle OpenUpper(string path)
@@ -45,23 +53,24 @@ internal sealed class DirectoryContent : OverlayContent
         }
     }
 
-    public override IEnumerable<OverlayEntry> List(OverlayEntry directory)
+    public override IEnumerable<OverlayName> Names(OverlayEntry directory)
     {
-        using var handle = Openat2.Beneath(
-            _upper, Relative(directory), Native.Open.ReadOnly | Native.Open.Directory, Describe(directory));
-        var entries = new List<OverlayEntry>();
-        foreach (var name in Getdents.Names(handle, Describe(directory)))
-            entries.Add(Entry(directory, new ExtName(name), Statx.Of(handle, name, Describe(directory))));
-        return entries;
+        // Not the one that is kept: its place in the directory may be at the end already.
+        using var handle = OpenDirectory(directory);
+        return Getdents.Names(handle, Describe(directory)).ConvertAll(static name => new OverlayName(new ExtName(name), 0));
+    }
+
+    public override OverlayEntry Entry(OverlayEntry directory, OverlayName name)
+    {
+        var (handle, path) = Opened(directory);
+        return Entry(directory, name.Name, Statx.Of(handle, name.Name.Bytes, path));
     }
 
     public override OverlayEntry? Find(OverlayEntry directory, ExtName name)
     {
-        using var handle = Openat2.Beneath(
-            _upper, Relative(directory), Native.Open.ReadOnly | Native.Open.Directory, Describe(directory));
         try
         {
-            return Entry(directory, name, Statx.Of(handle, name.Bytes, Describe(directory)));
+            return Entry(directory, new OverlayName(name, 0));
         }
         catch (LinuxException error) when (error.ErrorNumber == Errno.ENOENT)
         {
@@ -79,18 +88,43 @@ internal sealed class DirectoryContent : OverlayContent
     public override byte[] Target(OverlayEntry link) => Readlinkat.Target(_upper, Relative(link), Describe(link));
 
     public override ExtNode Read(OverlayEntry entry, CancellationToken token) =>
-        ExtNodeImporter.ReadFile(_upper, Relative(entry), System.IO.Path.Join(Path, "upper"), token);
+        ExtNodeImporter.ReadFile(_upper, Relative(entry), _upperPath, token);
+
+    public override Stream OpenFile(OverlayEntry file)
+    {
+        // A pipe or a device that took the file's place meanwhile is not waited for.
+        var handle = Openat2.Beneath(_upper, Relative(file), Native.Open.ReadOnly | Native.Open.NonBlock, Describe(file));
+        return new HandleStream(handle);
+    }
 
     private protected override void Dispose(bool disposing)
     {
-        if (disposing)
-            _upper.Dispose();
+        if (!disposing)
+            return;
+        _opened?.Handle.Dispose();
+        _upper.Dispose();
+    }
+
+    private SafeFileHandle OpenDirectory(OverlayEntry directory) => Openat2.Beneath(
+        _upper, Relative(directory), Native.Open.ReadOnly | Native.Open.Directory, Describe(directory));
+
+    // One after the other is asked about the same directory.
+    private (SafeFileHandle Handle, string Path) Opened(OverlayEntry directory)
+    {
+        if (_opened is not { } opened || !ReferenceEquals(opened.Entry, directory))
+        {
+            _opened?.Handle.Dispose();
+            _opened = null;
+            _opened = opened = (directory, OpenDirectory(directory), Describe(directory));
+        }
+
+        return (opened.Handle, opened.Path);
     }
 
     private static byte[] Relative(OverlayEntry entry) => entry.Parent is null ? "."u8.ToArray() : entry.RawPath;
 
     private string Describe(OverlayEntry entry) =>
-        string.Create(CultureInfo.InvariantCulture, $"{Path}/upper{entry.ItemPath}");
+        string.Create(CultureInfo.InvariantCulture, $"{_upperPath}{entry.ItemPath}");
 
     private static OverlayEntry Entry(OverlayEntry? parent, ExtName name, Statx.Status status) => new()
     {

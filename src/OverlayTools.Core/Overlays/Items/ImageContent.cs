@@ -11,11 +11,11 @@ internal sealed class ImageContent : OverlayContent
     private readonly SafeFileHandle? _file;
     private readonly ExtFileSystem _fileSystem;
 
-    private ImageContent(SafeFileHandle? file, ExtFileSystem fileSystem, string path, uint? id)
+    private ImageContent(SafeFileHandle? file, ExtFileSystem fileSystem, string path, uint? id, string root = "/upper")
         : base(path, id)
     {
         (_file, _fileSystem) = (file, fileSystem);
-        Root = fileSystem.Find("/upper") is { } upper && Entry(null, default, upper) is { Type: ExtFileType.Directory } found
+        Root = fileSystem.Find(root) is { } upper && Entry(null, default, upper) is { Type: ExtFileType.Directory } found
             ? found
             : throw MissingUpper(path);
     }
@@ -48,6 +48,16 @@ internal sealed class ImageContent : OverlayContent
     /// <summary>A file system that is open already, and stays open.</summary>
     public static ImageContent Of(ExtFileSystem fileSystem, string path, uint? id) => new(null, fileSystem, path, id);
 
+    /// <summary>A root file system, or another one without <c>upper</c>.</summary>
+    /// <param name="file">The open file, which is closed with the content.</param>
+    /// <param name="location">Where the file system lies.</param>
+    /// <param name="path">The file's path.</param>
+    /// <param name="warn">Told when somebody writes it meanwhile.</param>
+    /// <param name="token">Stops the work.</param>
+    public static ImageContent OpenRoot(
+        SafeFileHandle file, OverlayLocation location, string path, Action<string> warn, CancellationToken token) =>
+        Open(file, file, location, path, warn, token, "/");
+
     /// <summary>A file system in a window that stays open, and that nobody else writes.</summary>
     public static ImageContent InWindow(Window window, string path, uint? id, CancellationToken token) =>
         new(null, AfterReplay(ExtFileSystem.OpenForReading(window), window, isWritten: false, token), path, id);
@@ -63,19 +73,21 @@ internal sealed class ImageContent : OverlayContent
         $"The overlay '{path}' has no directory 'upper'.",
         "An overlay has 'upper' and 'work' at its root; New-OverlayImage makes one.", path);
 
-    public override IEnumerable<OverlayEntry> List(OverlayEntry directory)
+    public override IEnumerable<OverlayName> Names(OverlayEntry directory)
     {
-        var entries = new List<(ExtName Name, uint Inode)>();
+        var names = new List<OverlayName>();
         foreach (var found in _fileSystem.ReadDirectory((uint)directory.Number))
         {
             if (found.Inode < _fileSystem.Superblock.FirstInode)
                 throw ExtCorrupt.Because($"'{found.Name}' leads to inode {found.Inode}, which is reserved.");
-            entries.Add((found.Name, found.Inode));
+            names.Add(new OverlayName(found.Name, found.Inode));
         }
 
-        entries.Sort(static (left, right) => left.Name.Bytes.SequenceCompareTo(right.Name.Bytes));
-        return entries.Select(found => Entry(directory, found.Name, found.Inode));
+        names.Sort(static (left, right) => left.Name.Bytes.SequenceCompareTo(right.Name.Bytes));
+        return names;
     }
+
+    public override OverlayEntry Entry(OverlayEntry directory, OverlayName name) => Entry(directory, name.Name, (uint)name.Number);
 
     public override OverlayEntry? Find(OverlayEntry directory, ExtName name)
     {
@@ -93,6 +105,8 @@ internal sealed class ImageContent : OverlayContent
 
     public override byte[] Target(OverlayEntry link) => _fileSystem.ReadLink((uint)link.Number);
 
+    public override Stream OpenFile(OverlayEntry file) => _fileSystem.OpenFile((uint)file.Number);
+
     public override ExtNode Read(OverlayEntry entry, CancellationToken token) =>
         ExtTreeReader.ReadFile(_fileSystem, (uint)entry.Number, token);
 
@@ -103,7 +117,8 @@ internal sealed class ImageContent : OverlayContent
     }
 
     private static ImageContent Open(
-        SafeFileHandle file, SafeFileHandle? owned, OverlayLocation location, string path, Action<string> warn, CancellationToken token)
+        SafeFileHandle file, SafeFileHandle? owned, OverlayLocation location, string path, Action<string> warn,
+        CancellationToken token, string root = "/upper")
     {
         var isWritten = false;
         try
@@ -118,10 +133,15 @@ internal sealed class ImageContent : OverlayContent
 
         var window = location.Open(file);
         var fileSystem = ExtFileSystem.OpenForReading(window);
-        return new ImageContent(owned, AfterReplay(fileSystem, window, isWritten, token), path, location.Id);
+        return new ImageContent(owned, AfterReplay(fileSystem, window, isWritten, token), path, location.Id, root);
     }
 
-    private static ExtFileSystem AfterReplay(ExtFileSystem onDisk, Window window, bool isWritten, CancellationToken token)
+    /// <summary>A file system as it is after its journal was replayed, which happens in memory.</summary>
+    /// <param name="onDisk">The file system as it is.</param>
+    /// <param name="window">Where it lies.</param>
+    /// <param name="isWritten">Whether its log may change under our eyes: then what is there has to do.</param>
+    /// <param name="token">Stops the work.</param>
+    public static ExtFileSystem AfterReplay(ExtFileSystem onDisk, Window window, bool isWritten, CancellationToken token)
     {
         if (!onDisk.Superblock.NeedsRecovery)
             return onDisk;
@@ -131,7 +151,7 @@ internal sealed class ImageContent : OverlayContent
         }
         catch (EngineException) when (isWritten)
         {
-            return onDisk; // its log changes under our eyes
+            return onDisk;
         }
     }
 

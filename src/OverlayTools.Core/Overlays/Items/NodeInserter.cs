@@ -62,17 +62,18 @@ internal sealed class NodeInserter
     public void Insert(uint directory, ExtName name, ExtNode node)
     {
         var finish = new Stack<(uint Inode, ExtNode Node)>();
-        var pending = new Stack<(uint Directory, ExtName Name, ExtNode Node)>([(directory, name, node)]);
+        var pending = new Stack<(uint Directory, string Above, ExtName Name, ExtNode Node)>([(directory, string.Empty, name, node)]);
         while (pending.TryPop(out var next))
         {
             _token.ThrowIfCancellationRequested();
-            var inode = InsertOne(next.Directory, next.Name, next.Node);
+            var inode = InsertOne(next.Directory, next.Above, next.Name, next.Node);
             _progress?.Report(new EngineProgress("Copying into the overlay", ++_done, Total, "files"));
             if (next.Node.Type != ExtFileType.Directory)
                 continue;
             finish.Push((inode, next.Node));
+            var path = next.Above + OverlayEntry.Show(next.Name) + "/";
             foreach (var (child, below) in next.Node.Children.Reverse())
-                pending.Push((inode, child, below));
+                pending.Push((inode, path, child, below));
         }
 
         // What is put into a directory changes its time.
@@ -80,13 +81,38 @@ internal sealed class NodeInserter
             SetTimes(item.Inode, item.Node);
     }
 
-    private uint InsertOne(uint directory, ExtName name, ExtNode node)
+    /// <param name="directory">Where to.</param>
+    /// <param name="above">The path of that, from what is inserted, for errors; with a slash at its end.</param>
+    /// <param name="name">The file's name.</param>
+    /// <param name="node">The file.</param>
+    private uint InsertOne(uint directory, string above, ExtName name, ExtNode node)
+    {
+        var (inode, isBare) = InsertBare(directory, name, node);
+        if (!isBare)
+            return inode;
+        try
+        {
+            foreach (var (attribute, value) in node.Attributes)
+                _editor.SetAttribute(inode, attribute, value);
+        }
+        catch (EngineException error)
+        {
+            throw error.About(above + OverlayEntry.Show(name));
+        }
+
+        if (node.Type != ExtFileType.Directory)
+            SetTimes(inode, node);
+        return inode;
+    }
+
+    /// <returns>The inode, and whether it lacks its attributes and times: another name of a file has them.</returns>
+    private (uint Inode, bool IsBare) InsertBare(uint directory, ExtName name, ExtNode node)
     {
         var found = Uncover(directory, name, out var wasHidden);
         var owner = OwnerOf(node);
         if (found is not { } existing)
             return node.Type == ExtFileType.Directory
-                ? WithAttributes(MakeDirectory(directory, name, node.Permissions, owner, wasHidden), node)
+                ? (MakeDirectory(directory, name, node.Permissions, owner, wasHidden), true)
                 : MakeFile(directory, name, node, owner);
         if (!_replace)
             throw new EngineException(ErrorIds.OverlayAlreadyExists, $"'{OverlayEntry.Show(name)}' is in the overlay already.",
@@ -100,7 +126,7 @@ internal sealed class NodeInserter
         {
             _editor.SetOwner(existing, owner.UserId, owner.GroupId);
             _editor.SetPermissions(existing, node.Permissions);
-            return WithAttributes(existing, node);
+            return (existing, true);
         }
 
         _editor.Unlink(directory, name);
@@ -149,12 +175,12 @@ internal sealed class NodeInserter
             editor.SetAttribute(directory, attribute, s_yes);
     }
 
-    private uint MakeFile(uint directory, ExtName name, ExtNode node, OverlayOwner owner)
+    private (uint Inode, bool IsBare) MakeFile(uint directory, ExtName name, ExtNode node, OverlayOwner owner)
     {
         if (_made.TryGetValue(node, out var known))
         {
             _editor.Link(known, directory, name);
-            return known;
+            return (known, false);
         }
 
         uint made;
@@ -175,16 +201,7 @@ internal sealed class NodeInserter
         }
 
         _made[node] = made;
-        WithAttributes(made, node);
-        SetTimes(made, node);
-        return made;
-    }
-
-    private uint WithAttributes(uint inode, ExtNode node)
-    {
-        foreach (var (name, value) in node.Attributes)
-            _editor.SetAttribute(inode, name, value);
-        return inode;
+        return (made, true);
     }
 
     private void SetTimes(uint inode, ExtNode node)

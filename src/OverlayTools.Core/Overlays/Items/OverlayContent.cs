@@ -3,8 +3,8 @@ using OverlayTools.Ext;
 namespace OverlayTools.Overlays;
 
 /// <summary>
-/// The files of one overlay, below its <c>upper</c>, to be read: in an image, in a partition of a SIF image, or in a
-/// directory. Links are files like others here; none is followed.
+/// The files of one layer, to be read: of an overlay, below its <c>upper</c>, or of a base. Links are files like others
+/// here; none is followed.
 /// </summary>
 internal abstract class OverlayContent : IDisposable
 {
@@ -16,7 +16,7 @@ internal abstract class OverlayContent : IDisposable
     /// <summary>The partition of a SIF image.</summary>
     public uint? Id { get; }
 
-    /// <summary>The directory <c>upper</c>.</summary>
+    /// <summary>The directory that a container sees as <c>/</c>: <c>upper</c>, or the root of a base.</summary>
     public abstract OverlayEntry Root { get; }
 
     /// <summary>Opens the overlays at a path, one after the other; each is closed when the next is asked for.</summary>
@@ -41,9 +41,22 @@ internal abstract class OverlayContent : IDisposable
     public static OverlayContent OpenOne(string path, uint? id, Action<string> warn, CancellationToken token) =>
         Directory.Exists(path) ? DirectoryContent.Open(path, id) : ImageContent.OpenOne(path, id, warn, token);
 
+    /// <summary>The names in a directory, in the order of their bytes, before anything else is asked about the
+    /// files.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayCorrupt"/>,
+    /// <see cref="ErrorIds.SquashfsCorrupt"/>.</exception>
+    public abstract IEnumerable<OverlayName> Names(OverlayEntry directory);
+
+    /// <summary>The file that a name of <see cref="Names"/> leads to.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayCorrupt"/>,
+    /// <see cref="ErrorIds.SquashfsCorrupt"/>.</exception>
+    public abstract OverlayEntry Entry(OverlayEntry directory, OverlayName name);
+
     /// <summary>What is in a directory, in the order of its names.</summary>
-    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayCorrupt"/>.</exception>
-    public abstract IEnumerable<OverlayEntry> List(OverlayEntry directory);
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayCorrupt"/>,
+    /// <see cref="ErrorIds.SquashfsCorrupt"/>.</exception>
+    public IEnumerable<OverlayEntry> List(OverlayEntry directory) =>
+        Names(directory).Select(name => Entry(directory, name));
 
     /// <summary>The file of that name in a directory.</summary>
     public virtual OverlayEntry? Find(OverlayEntry directory, ExtName name) =>
@@ -54,6 +67,9 @@ internal abstract class OverlayContent : IDisposable
 
     /// <summary>Where a symbolic link leads, byte for byte.</summary>
     public abstract byte[] Target(OverlayEntry link);
+
+    /// <summary>Opens the content of a regular file; holes read as zeros.</summary>
+    public abstract Stream OpenFile(OverlayEntry file);
 
     /// <summary>The file with all that hangs below it, ready to be copied.</summary>
     public abstract ExtNode Read(OverlayEntry entry, CancellationToken token);

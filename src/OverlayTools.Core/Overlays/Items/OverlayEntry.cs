@@ -1,3 +1,4 @@
+using System.Text;
 using OverlayTools.Ext;
 
 namespace OverlayTools.Overlays;
@@ -34,21 +35,39 @@ internal sealed record OverlayEntry
 
     public (uint Major, uint Minor)? Device { get; init; }
 
+    /// <summary>What the content that it is of needs to find it again, where the number does not say.</summary>
+    public object? Source { get; init; }
+
     /// <summary>The path below <c>upper</c>, byte for byte, without a slash at its start; empty for <c>upper</c>.</summary>
-    public byte[] RawPath => Parent switch
+    public byte[] RawPath
     {
-        null => [],
-        { Parent: null } => Name.Bytes.ToArray(),
-        _ => [.. Parent.RawPath, (byte)'/', .. Name.Bytes],
-    };
+        get
+        {
+            var path = new List<byte>();
+            foreach (var entry in FromTop())
+            {
+                if (path.Count > 0)
+                    path.Add((byte)'/');
+                path.AddRange(entry.Name.Bytes);
+            }
+
+            return [.. path];
+        }
+    }
 
     /// <summary>The path as in the container, as it is shown and typed.</summary>
-    public string ItemPath => Parent switch
+    public string ItemPath
     {
-        null => "/",
-        { Parent: null } => "/" + Show(Name),
-        _ => Parent.ItemPath + "/" + Show(Name),
-    };
+        get
+        {
+            if (Parent is null)
+                return "/";
+            var path = new StringBuilder();
+            foreach (var entry in FromTop())
+                path.Append('/').Append(Show(entry.Name));
+            return path.ToString();
+        }
+    }
 
     /// <summary>Whether the kernel takes it for a deletion.</summary>
     public bool IsWhiteoutDevice => Type == ExtFileType.CharacterDevice && Device is (0, 0);
@@ -56,4 +75,13 @@ internal sealed record OverlayEntry
     /// <summary>A name as it is shown and typed: what is text stands for itself, unless it would steer a
     /// terminal.</summary>
     public static string Show(ExtName name) => PrintableText.Show(name.Bytes);
+
+    // A hostile file system may go as deep as it has blocks: no recursion.
+    private IEnumerable<OverlayEntry> FromTop()
+    {
+        var entries = new Stack<OverlayEntry>();
+        for (var entry = this; entry.Parent is not null; entry = entry.Parent)
+            entries.Push(entry);
+        return entries;
+    }
 }

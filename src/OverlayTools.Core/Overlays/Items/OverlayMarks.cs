@@ -9,11 +9,20 @@ internal static class OverlayMarks
     /// <summary>The device numbers and permissions that the kernel gives a whiteout.</summary>
     public const uint WhiteoutPermissions = 0;
 
+    /// <summary>By this attribute a directory is opaque for root's kernel.</summary>
+    public const string TrustedOpaque = "trusted.overlay.opaque";
+
+    /// <summary>By this one for the kernel when it was mounted with <c>userxattr</c>, and for fuse-overlayfs.</summary>
+    public const string UserOpaque = "user.overlay.opaque";
+
+    /// <summary>By this one for fuse-overlayfs alone.</summary>
+    public const string FuseOpaque = "user.fuseoverlayfs.opaque";
+
     private static readonly (string Name, OverlayMarkForms Form)[] s_opaque =
     [
-        ("trusted.overlay.opaque", OverlayMarkForms.TrustedAttribute),
-        ("user.overlay.opaque", OverlayMarkForms.UserAttribute),
-        ("user.fuseoverlayfs.opaque", OverlayMarkForms.FuseAttribute),
+        (TrustedOpaque, OverlayMarkForms.TrustedAttribute),
+        (UserOpaque, OverlayMarkForms.UserAttribute),
+        (FuseOpaque, OverlayMarkForms.FuseAttribute),
     ];
 
     private static readonly ExtName s_opaqueFile = new(".wh..wh..opq");
@@ -42,21 +51,37 @@ internal static class OverlayMarks
         return (forms == OverlayMarkForms.None ? OverlayItemMeaning.Directory : OverlayItemMeaning.OpaqueDirectory, forms, default(ExtName?));
     }
 
-    private static OverlayMarkForms OpaqueForms(
-        OverlayContent content, OverlayEntry directory, IReadOnlyDictionary<string, byte[]> attributes)
+    /// <summary>Whether a name says that its directory is opaque.</summary>
+    public static bool IsOpaqueName(ExtName name) => name == s_opaqueFile || name == s_opaqueDevice;
+
+    /// <summary>Whether a name says that a directory is opaque, for whoever reads such names.</summary>
+    public static bool IsOpaqueFile(ExtName name) => name == s_opaqueFile;
+
+    /// <summary>The forms in which the attributes of a directory say that it is opaque.</summary>
+    public static OverlayMarkForms OpaqueForms(IReadOnlyDictionary<string, byte[]> attributes)
     {
         var forms = OverlayMarkForms.None;
         foreach (var (name, form) in s_opaque)
         {
-            // Only "y" means it: with "x" the directory has whiteouts in the form of attributes (ovl_check_opaqueness).
-            if (attributes.TryGetValue(name, out var value) && value is [(byte)'y'])
+            if (Says(attributes, name))
                 forms |= form;
         }
 
-        return content.Find(directory, s_opaqueFile) is null ? forms : forms | OverlayMarkForms.NamedFile;
+        return forms;
     }
 
-    private static ExtName? HiddenByName(ExtName name) =>
+    private static OverlayMarkForms OpaqueForms(
+        OverlayContent content, OverlayEntry directory, IReadOnlyDictionary<string, byte[]> attributes) =>
+        OpaqueForms(attributes)
+        | (content.Find(directory, s_opaqueFile) is null ? OverlayMarkForms.None : OverlayMarkForms.NamedFile);
+
+    /// <summary>Whether an attribute says that a directory is opaque. Only "y" means it: with "x" the directory has
+    /// whiteouts in the form of attributes (<c>ovl_check_opaqueness</c>).</summary>
+    public static bool Says(IReadOnlyDictionary<string, byte[]> attributes, string name) =>
+        attributes.TryGetValue(name, out var value) && value is [(byte)'y'];
+
+    /// <summary>What a file of this name hides for fuse-overlayfs; null when it is no name of a mark.</summary>
+    public static ExtName? HiddenByName(ExtName name) =>
         name.Bytes.StartsWith(".wh."u8) && name.Bytes[4..] is var rest and not ([] or [(byte)'.'] or [(byte)'.', (byte)'.'])
             ? new ExtName(rest)
             : default(ExtName?);

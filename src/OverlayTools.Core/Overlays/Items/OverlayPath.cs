@@ -44,6 +44,21 @@ internal sealed class OverlayPath
     public IEnumerable<string> Above => Enumerable.Range(1, Math.Max(0, _components.Count - 1))
         .Select(count => "/" + string.Join('/', _components.Take(count).Select(component => component.Text)));
 
+    /// <summary>How many names it has.</summary>
+    public int Depth => _components.Count;
+
+    /// <summary>Whether a name may stand at a place of the path.</summary>
+    /// <param name="depth">The place, counted from 0; behind the last one every name may.</param>
+    /// <param name="name">The name.</param>
+    public bool Allows(int depth, ExtName name)
+    {
+        if (depth >= _components.Count)
+            return true;
+        var (text, pattern) = _components[depth];
+        var shown = OverlayEntry.Show(name);
+        return shown == text || name.ToString() == text || pattern?.Invoke(shown) == true;
+    }
+
     /// <summary>All names.</summary>
     public IEnumerable<ExtName> Names => _components.Select(component => new ExtName(component.Text));
 

@@ -23,6 +23,14 @@ internal interface ISignatureLibrary
     /// <summary>The public key to a private one.</summary>
     public byte[] GetEd25519PublicKey(byte[] seed);
 
+    /// <summary>Decrypts a private key (PKCS #8 EncryptedPrivateKeyInfo).</summary>
+    /// <param name="encrypted">DER.</param>
+    /// <param name="passphrase">As typed.</param>
+    /// <returns>A PrivateKeyInfo; null when the passphrase is not the right one.</returns>
+    /// <exception cref="System.Security.Cryptography.CryptographicException">It is none, or is encrypted in a way that is
+    /// not known.</exception>
+    public byte[]? DecryptPrivateKey(byte[] encrypted, ReadOnlySpan<char> passphrase);
+
     /// <summary>Reads a transferable public key: primary key, user ids, subkeys, and what binds them.</summary>
     /// <param name="packets">The packets, not armored.</param>
     /// <returns>Null when the key cannot be used: not of version 4, not bound to anything, or damaged.</returns>

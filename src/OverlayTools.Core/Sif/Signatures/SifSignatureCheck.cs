@@ -45,7 +45,7 @@ public sealed record SifSignatureCheck
 /// <param name="KeyId">The OpenPGP fingerprint of the primary key, 40 upper-case hexadecimal digits; or
 /// <c>SHA256:</c> and the hash of the public key, as <c>ssh-keygen -l</c> shows it.</param>
 /// <param name="KeyPath">The file that the key was read from.</param>
-/// <param name="UserId">The first user id of an OpenPGP key; null for others.</param>
+/// <param name="UserId">The first user id of an OpenPGP key, or the subject of a certificate; null for others.</param>
 public sealed record SifSigner(string KeyId, string KeyPath, string? UserId);
 
 /// <summary>What was found out about all signatures of an image.</summary>

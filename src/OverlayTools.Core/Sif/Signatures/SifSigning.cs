@@ -11,7 +11,7 @@ public sealed record SifSigningResult(IReadOnlyList<SifObject> Signatures, bool 
 /// specification, 4.3 and 4.4).</summary>
 public static class SifSigning
 {
-    /// <summary>Signs groups.</summary>
+    /// <summary>Signs groups: all of them, or none.</summary>
     /// <param name="path">The image. It is locked exclusively, as a whole, from the hashing on.</param>
     /// <param name="key">The key.</param>
     /// <param name="groups">The groups; null for all.</param>
@@ -37,7 +37,7 @@ public static class SifSigning
         SifEditor.RefuseUsedRemains(use, window, path, token);
         var signatures = Prepare(window, path, key, groups, ids, new ObjectHasher(progress, token), token);
         return new SifSigningResult(
-            [.. signatures.Select(s => SifEditor.Add(window, path, s, options, null, token))], use.IsLocked);
+            SifEditor.AddAll(window, path, signatures, options, null, token), use.IsLocked);
     }
 
     // All of them before the first change: what cannot be signed leaves the image as it was.

@@ -4,7 +4,7 @@ using System.Security.Cryptography;
 namespace OverlayTools.Sif.Signatures;
 
 /// <summary>
-/// A private key to sign images with, from a PEM file: RSA, ECDSA (P-256, P-384, P-521) or Ed25519. Not encrypted.
+/// A private key to sign images with, from a PEM file: RSA, ECDSA (P-256, P-384, P-521) or Ed25519.
 /// </summary>
 public sealed class SifSigningKey : IDisposable
 {
@@ -24,20 +24,20 @@ public sealed class SifSigningKey : IDisposable
     public string KeyId { get; }
 
     /// <summary>Reads the first private key in a file.</summary>
-    /// <param name="path">A PEM file: PKCS #8, or the older forms for RSA and ECDSA.</param>
-    /// <exception cref="EngineException"><see cref="ErrorIds.KeyInvalid"/>.</exception>
+    /// <param name="path">A PEM file: PKCS #8, encrypted or not, or the older forms for RSA and ECDSA.</param>
+    /// <param name="passphrase">What an encrypted key opens with; it is not kept.</param>
+    /// <exception cref="EngineException"><see cref="ErrorIds.KeyInvalid"/>,
+    /// <see cref="ErrorIds.KeyPassphraseRequired"/> or <see cref="ErrorIds.KeyPassphraseWrong"/>.</exception>
     /// <exception cref="IOException">It cannot be read.</exception>
-    public static SifSigningKey Load(string path)
+    public static SifSigningKey Load(string path, ReadOnlySpan<char> passphrase = default)
     {
         var text = System.Text.Encoding.Latin1.GetString(KeyFile.Read(path, LargestFile));
         try
         {
             foreach (var (label, der) in KeyFile.PemBlocks(text))
             {
-                if (label is "ENCRYPTED PRIVATE KEY")
-                    throw KeyFile.Invalid(path, "holds an encrypted private key",
-                        "Decrypt it into a file that only you can read: openssl pkey -in KEY -out DECRYPTED.");
-                if (FromPem(label, der) is { } key)
+                var key = label == "ENCRYPTED PRIVATE KEY" ? FromEncrypted(path, der, passphrase) : FromPem(label, der);
+                if (key is not null)
                     return key;
             }
         }
@@ -47,6 +47,10 @@ public sealed class SifSigningKey : IDisposable
                 "Make one with: openssl genpkey -algorithm ed25519 -out KEY.");
         }
 
+        // The form of OpenSSL before 1.0, whose encryption hashes a passphrase once with MD5.
+        if (text.Contains("Proc-Type: 4,ENCRYPTED", StringComparison.Ordinal))
+            throw KeyFile.Invalid(path, "holds a private key that is encrypted in the old form",
+                "Write it in the form of today: openssl pkcs8 -topk8 -in KEY -out NEW.");
         throw KeyFile.Invalid(path, "holds no private key in PEM form",
             "Make one with: openssl genpkey -algorithm ed25519 -out KEY.");
     }
@@ -55,6 +59,24 @@ public sealed class SifSigningKey : IDisposable
     public void Dispose() => _key?.Dispose();
 
     internal byte[] Sign(byte[] message) => _sign(message);
+
+    private static SifSigningKey? FromEncrypted(string path, byte[] der, ReadOnlySpan<char> passphrase)
+    {
+        if (passphrase.IsEmpty)
+            throw new EngineException(ErrorIds.KeyPassphraseRequired, $"'{path}' holds an encrypted private key.",
+                "Give its passphrase: -Passphrase (Read-Host -AsSecureString).", path);
+        if (SignatureLibrary.Instance.DecryptPrivateKey(der, passphrase) is not { } plain)
+            throw new EngineException(ErrorIds.KeyPassphraseWrong,
+                $"The passphrase does not open the private key in '{path}'.", "Check the passphrase.", path);
+        try
+        {
+            return FromPem("PRIVATE KEY", plain);
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(plain);
+        }
+    }
 
     private static SifSigningKey? FromPem(string label, byte[] der)
     {

@@ -3,7 +3,7 @@ namespace OverlayTools.Sif.Signatures;
 /// <summary>What a sound image has to be.</summary>
 public sealed class SifTestOptions
 {
-    /// <summary>Every group has to be signed, and no object may be outside.</summary>
+    /// <summary>The image has to be signed. One that is signed has to be so in all its groups, in any case.</summary>
     public bool RequireSignature { get; init; }
 
     /// <summary>Signatures of the old format count too.</summary>
@@ -84,13 +84,20 @@ public static class SifTester
             yield break;
         }
 
+        // As `apptainer verify`: "signature not found for object group 2".
+        var isError = options.RequireSignature || !options.AllowLegacy || !IsPrimaryCovered(image, verification);
         foreach (var group in NotSigned(image, verification, options))
-            yield return new SifFinding(SifFindingId.GroupNotSigned, options.RequireSignature, null, null,
-                $"Group {group} has no signature.");
+            yield return new SifFinding(SifFindingId.GroupNotSigned, isError, null, null,
+                $"Group {group} has no signature; Apptainer does not verify an image of which a part is signed.");
         foreach (var id in verification.UngroupedObjects)
-            yield return new SifFinding(SifFindingId.ObjectNotInGroup, options.RequireSignature, id, null,
+            yield return Error(SifFindingId.ObjectNotInGroup, id,
                 "It is in no group; Apptainer verifies no image with such an object.");
     }
+
+    // What `apptainer verify --legacy-insecure` asks for, and no more.
+    private static bool IsPrimaryCovered(SifImage image, SifVerification verification) =>
+        image.PrimaryPartition is { } primary
+        && verification.Signatures.Any(check => check.IsValid && check.CoveredIds.Contains(primary.Id));
 
     private static IEnumerable<uint> NotSigned(
         SifImage image, SifVerification verification, SifTestOptions options)

@@ -12,13 +12,13 @@ public sealed class SifVerificationKeys
     private const string ArmorStart = "-----BEGIN PGP PUBLIC KEY BLOCK-----";
     private const string ArmorEnd = "-----END PGP PUBLIC KEY BLOCK-----";
 
-    private readonly List<(DssePublicKey Key, string Path)> _dsse = [];
+    private readonly List<(DssePublicKey Key, string Path, string? Subject)> _dsse = [];
     private readonly List<(OpenPgpKey Key, string Path)> _openPgp = [];
 
     /// <summary>The ids of the keys: fingerprints of OpenPGP keys, <c>SHA256:...</c> of others.</summary>
     public IEnumerable<string> KeyIds => _dsse.Select(k => k.Key.KeyId).Concat(_openPgp.Select(k => k.Key.Fingerprint));
 
-    internal IReadOnlyList<(DssePublicKey Key, string Path)> Dsse => _dsse;
+    internal IReadOnlyList<(DssePublicKey Key, string Path, string? Subject)> Dsse => _dsse;
 
     internal IReadOnlyList<(OpenPgpKey Key, string Path)> OpenPgp => _openPgp;
 
@@ -56,6 +56,9 @@ public sealed class SifVerificationKeys
         AddOpenPgp(path, bytes, text);
         if (_dsse.Count + _openPgp.Count > before)
             return;
+        if (text.Contains("-----BEGIN CERTIFICATE-----", StringComparison.Ordinal))
+            throw KeyFile.Invalid(path, "holds a certificate, which is trusted only if its issuer is",
+                "Name it with -CertificatePath, and the issuer with -CertificateRootsPath.");
         throw text.Contains("PRIVATE KEY", StringComparison.Ordinal)
             ? KeyFile.Invalid(path, "holds a private key, which is not for verifying",
                 "Write the public one to a file: openssl pkey -in KEY -pubout, or gpg --export.")
@@ -74,6 +77,28 @@ public sealed class SifVerificationKeys
             throw KeyFile.Invalid(path, "is no OpenPGP keyring", "Name a file such as ~/.apptainer/keys/pgp-public.");
     }
 
+    /// <summary>Adds the key of a certificate, which has to be trusted: as for <c>apptainer verify --certificate</c>, it
+    /// leads to a root, is in date, and may sign code. Revocation is not asked for.</summary>
+    /// <param name="path">A PEM file with the certificate; further ones in it are intermediates.</param>
+    /// <param name="intermediatesPath">A PEM file with certificates between it and a root; null for none.</param>
+    /// <param name="rootsPath">A PEM file with the roots that are trusted; null for the system's.</param>
+    /// <exception cref="EngineException"><see cref="ErrorIds.KeyInvalid"/> or
+    /// <see cref="ErrorIds.CertificateNotTrusted"/>.</exception>
+    /// <exception cref="IOException">A file cannot be read.</exception>
+    public void AddCertificate(string path, string? intermediatesPath = null, string? rootsPath = null)
+    {
+        using var chain = CertificateChain.Load(path, intermediatesPath, rootsPath);
+        try
+        {
+            _dsse.Add((DssePublicKey.FromSubjectPublicKeyInfo(chain.PublicKey()), path, chain.Subject));
+        }
+        catch (CryptographicException error)
+        {
+            throw KeyFile.Invalid(path, $"holds a certificate whose key cannot be used: {error.Message}",
+                "Name a certificate with a key of one of the kinds RSA, ECDSA and Ed25519.");
+        }
+    }
+
     private void AddPem(string path, string text)
     {
         foreach (var (label, der) in KeyFile.PemBlocks(text))
@@ -81,9 +106,9 @@ public sealed class SifVerificationKeys
             try
             {
                 if (label == "PUBLIC KEY")
-                    _dsse.Add((DssePublicKey.FromSubjectPublicKeyInfo(der), path));
+                    _dsse.Add((DssePublicKey.FromSubjectPublicKeyInfo(der), path, null));
                 else if (label == "RSA PUBLIC KEY")
-                    _dsse.Add((DssePublicKey.FromRsaPublicKey(der), path));
+                    _dsse.Add((DssePublicKey.FromRsaPublicKey(der), path, null));
             }
             catch (CryptographicException error)
             {

@@ -59,12 +59,12 @@ internal sealed class SignatureVerification(
         var tried = false;
         foreach (var made in envelope.Signatures)
         {
-            foreach (var (key, path) in keys.Dsse.Where(k => made.KeyId.Length == 0 || made.KeyId == k.Key.KeyId))
+            foreach (var (key, path, subject) in keys.Dsse.Where(k => made.KeyId.Length == 0 || made.KeyId == k.Key.KeyId))
             {
                 // A signature without a key id may be by a key that we do not have.
                 tried |= made.KeyId.Length > 0;
                 if (key.Verify(message, made.Bytes))
-                    signers.Add(new SifSigner(key.KeyId, path, null));
+                    signers.Add(new SifSigner(key.KeyId, path, Safe(subject)));
             }
         }
 

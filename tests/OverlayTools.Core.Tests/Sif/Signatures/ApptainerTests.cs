@@ -83,6 +83,65 @@ public sealed class ApptainerTests : IDisposable
         Assert.NotEqual(0, Apptainer("verify", "--local", Image).ExitCode);
     }
 
+    [Theory]
+    [InlineData("not signed", false, true)] // there is nothing to be wrong
+    [InlineData("signed", true, true)]
+    [InlineData("the other group is not signed", false, false)]
+    [InlineData("an object came into a signed group", false, false)]
+    [InlineData("an object of no group came", false, false)]
+    [InlineData("a third group came", false, false)]
+    [InlineData("a part of a group is signed", false, false)]
+    [InlineData("signed, and damaged", false, false)]
+    [InlineData("signed by another", false, false)]
+    [InlineData("signed by another, too", false, false)]
+    public void What_Apptainer_calls_invalid_of_a_signed_image_is_not_sound(string state, bool apptainer, bool ours)
+    {
+        Machine.NeedTool("siftool");
+        MakeImage();
+        var pair = KeyRing.Generate(_directory, "ed25519");
+        var other = KeyRing.Generate(_directory, "ed25519", "other");
+        using var key = SifSigningKey.Load(state == "signed by another" ? other.Private : pair.Private);
+        File.WriteAllText(_directory["added"], "hello");
+        switch (state)
+        {
+            case "not signed":
+                break;
+            case "the other group is not signed":
+                SifSigning.Sign(Image, key, groups: [1], token: Token);
+                break;
+            case "a part of a group is signed":
+                SifSigning.Sign(Image, key, ids: [2, 3], token: Token);
+                break;
+            default:
+                SifSigning.Sign(Image, key, token: Token);
+                break;
+        }
+
+        if (state == "signed by another, too")
+        {
+            using var second = SifSigningKey.Load(other.Private);
+            SifSigning.Sign(Image, second, token: Token);
+        }
+
+        // What our own editor refuses, another does.
+        if (state is "an object came into a signed group" or "an object of no group came" or "a third group came")
+            Assert.Equal(0, Machine.Run("siftool", ["add", Image, _directory["added"], "--datatype", "7",
+                .. state switch
+                {
+                    "an object came into a signed group" => new[] { "--groupid", "1" },
+                    "a third group came" => ["--groupid", "3"],
+                    _ => [],
+                }]).ExitCode);
+        if (state == "signed, and damaged")
+            Flip(36864 + 100);
+
+        var keys = KeyRing.Of(_directory, File.ReadAllText(pair.Public));
+        Assert.Equal(ours, SifTester.Test(Image, keys, token: Token).All(finding => !finding.IsError));
+        Assert.Equal(apptainer, Apptainer("verify", "--key", pair.Public, Image).ExitCode == 0);
+        Assert.Equal(apptainer, SifTester.Test(Image, keys, new() { RequireSignature = true }, token: Token)
+            .All(finding => !finding.IsError));
+    }
+
     [Fact]
     public void Siftool_lists_our_signature()
     {

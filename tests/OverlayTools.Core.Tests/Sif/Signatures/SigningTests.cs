@@ -183,7 +183,7 @@ public sealed class SigningTests : IDisposable
         }
 
         var failure = Assert.Throws<EngineException>(() => SifSigningKey.Load(pair.Private));
-        Assert.Equal(ErrorIds.KeyInvalid, failure.ErrorId);
+        Assert.Equal(what == "encrypted" ? ErrorIds.KeyPassphraseRequired : ErrorIds.KeyInvalid, failure.ErrorId);
         Assert.Contains(message, failure.Message, StringComparison.Ordinal);
     }
 

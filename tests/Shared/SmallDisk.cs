@@ -1,6 +1,4 @@
-using OverlayTools.TestSupport;
-
-namespace OverlayTools.Tests;
+namespace OverlayTools.TestSupport;
 
 /// <summary>A disk in memory that is soon full, at a directory of the test's; only root can make one.</summary>
 internal sealed class SmallDisk : IDisposable

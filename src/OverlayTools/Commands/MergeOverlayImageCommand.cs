@@ -1,0 +1,104 @@
+using System.Management.Automation;
+using OverlayTools.Completion;
+using OverlayTools.Containers;
+using OverlayTools.Sif;
+
+namespace OverlayTools.Commands;
+
+/// <summary>Merges overlays with a base into a SIF image, or with one another.</summary>
+[Cmdlet(VerbsData.Merge, "OverlayImage", SupportsShouldProcess = true, DefaultParameterSetName = PathSet)]
+[OutputType(typeof(OverlayConversionResult))]
+public sealed class MergeOverlayImageCommand : ImageFileCommand
+{
+    private readonly List<OverlayLayer> _layers = [];
+    private bool _isIncomplete;
+
+    /// <summary>The file to make.</summary>
+    [Parameter(Mandatory = true, Position = 1)]
+    [ValidateNotNullOrEmpty]
+    public string Destination { get; set; } = "";
+
+    /// <summary>The partition of a SIF image; all of its overlays when left out.</summary>
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [ArgumentCompleter(typeof(SifObjectIdCompleter))]
+    public uint? Id { get; set; }
+
+    /// <summary>What the overlays lie on: a SIF, squashfs or ext3 image, or a directory; then a SIF image is
+    /// made.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? Base { get; set; }
+
+    /// <summary>Squashfs or Ext3.</summary>
+    [Parameter]
+    [ValidateSet(nameof(SifFileSystem.Squashfs), nameof(SifFileSystem.Ext3))]
+    public SifFileSystem Format { get; set; }
+
+    /// <summary>How a squashfs is compressed: Zstd, Gzip, Lz4 or Xz.</summary>
+    [Parameter]
+    public SealCompression Compression { get; set; }
+
+    /// <summary>The compressor's level: 1 to 22 for Zstd, 1 to 9 for Gzip; the packing program's own when left
+    /// out.</summary>
+    [Parameter]
+    public int CompressionLevel { get; set; }
+
+    /// <summary>Bytes of a new ext3 overlay; what the content needs, and room for more, when left out.</summary>
+    [Parameter]
+    public long SizeBytes { get; set; }
+
+    /// <summary>Replace a file that is there.</summary>
+    [Parameter]
+    public SwitchParameter Force { get; set; }
+
+    /// <summary>Emit what was made.</summary>
+    [Parameter]
+    public SwitchParameter PassThru { get; set; }
+
+    /// <inheritdoc/>
+    protected override void ProcessRecord()
+    {
+        var literal = ParameterSetName == LiteralPathSet;
+        foreach (var path in literal ? LiteralPath : Path)
+        {
+            var found = ResolveExisting([path], literal).ToList();
+            // Without one that was named, the result would be another.
+            _isIncomplete |= found.Count == 0;
+            if (found.Count == 0 && WildcardPattern.ContainsWildcardCharacters(path))
+                ForTarget(path, () => throw new EngineException(ErrorIds.OverlayFileNotFound, $"No file is called '{path}'.",
+                    "Check the path.", path));
+            _layers.AddRange(found.Select(layer => new OverlayLayer(layer, Id)));
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void EndProcessing()
+    {
+        string? lowest = null;
+        if (_isIncomplete || !TryResolveNew(Destination, out var destination) || (Base is not null && !TryResolveNew(Base, out lowest)))
+            return;
+        ForTarget(destination, () => Merge(destination, lowest));
+    }
+
+    private void Merge(string destination, string? lowest)
+    {
+        var names = string.Join(", ", _layers.Select(layer => $"'{layer.Path}'"));
+        if (!ShouldProcess(destination, lowest is null ? $"Merge the overlays {names}" : $"Merge '{lowest}' with the overlays {names}"))
+            return;
+        var merge = new OverlayMerge
+        {
+            Overlays = _layers,
+            Base = lowest,
+            Destination = destination,
+            Format = IsBound(nameof(Format)) ? Format : null,
+            Packing = new SquashfsPacking(Compression, IsBound(nameof(CompressionLevel)) ? CompressionLevel : null),
+            SizeBytes = IsBound(nameof(SizeBytes)) ? SizeBytes : null,
+            Force = Force,
+        };
+        var result = OverlayMerger.Merge(merge, Progress, Stopped);
+        foreach (var warning in result.Warnings)
+            WriteWarning(warning);
+        if (PassThru)
+            WriteObject(result);
+    }
+}
