@@ -1,0 +1,180 @@
+# The examples of the help pages, run as they stand, each in a folder of its own with the files that they name.
+BeforeDiscovery {
+    Import-Module ($env:OVERLAYTOOLS_MANIFEST ?? (Join-Path $PSScriptRoot '../../OverlayTools.psd1'))
+    $needed = 'busybox', 'mksquashfs', 'openssl', 'tar'
+    if ((id -u) -ne 0) { $needed += 'squashfuse', 'fuse2fs', 'fuse-overlayfs', 'newuidmap' }
+    $script:missing = @($needed | Where-Object { -not (Get-Command $_ -CommandType Application -ErrorAction Ignore) })
+    if ($missing) { Write-Warning "The examples are not tested: they need $($missing -join ', ')." }
+
+    # What cannot be run here, and why.
+    $notRun = @{
+        'Add-SifSignature 4'            = 'it asks for a passphrase, twice'
+        'Invoke-ContainerWithOverlay 11' = 'it starts a shell on the terminal'
+        'Start-ContainerInstance 2'     = 'it follows a file until it is stopped'
+    }
+    $script:examples = foreach ($page in Get-ChildItem (Join-Path $PSScriptRoot '../../docs/en-US/*-*.md')) {
+        $text = [regex]::Match((Get-Content $page -Raw), '(?ms)^## EXAMPLES$(.*?)^## ').Groups[1].Value
+        foreach ($match in [regex]::Matches($text, '(?ms)^### Example (\d+): (.*?)$(.*?)(?=^### |\z)')) {
+            $key = "$($page.BaseName) $($match.Groups[1].Value)"
+            $code = [regex]::Matches($match.Groups[3].Value, '(?ms)^```powershell$(.*?)^```$')
+            @{
+                Key    = $key
+                Title  = $match.Groups[2].Value.Trim()
+                Code   = ($code | ForEach-Object { $_.Groups[1].Value.Trim() }) -join "`n"
+                NotRun = $notRun[$key]
+            }
+        }
+    }
+}
+
+BeforeAll {
+    Import-Module ($env:OVERLAYTOOLS_MANIFEST ?? (Join-Path $PSScriptRoot '../../OverlayTools.psd1'))
+
+    # Files that an example makes, and that are not to be there before.
+    $made = @{
+        'Add-SifSignature 1'      = 'release.pem', 'release.pub'
+        'Convert-OverlayImage 1'  = 'conda.sqfs'
+        'Convert-OverlayImage 3'  = 'conda2.img'
+        'Copy-OverlayImage 3'     = 'overlay.img'
+        'Export-SifObject 1'      = 'overlay.img'
+        'Measure-OverlaySource 3' = 'changes.img'
+        'New-OverlayImage 1'      = 'overlay.img'
+        'New-OverlayImage 2'      = 'nginx.img'
+        'New-OverlayImage 4'      = 'conda.img'
+        'New-SifImage 1'          = 'debian.sif'
+        'New-SifImage 2'          = 'box.sif'
+        'New-SifImage 4'          = 'box.sif'
+    }
+
+    # What happened before the example.
+    $before = @{
+        'Add-SifObject 2'          = { 1..5 | ForEach-Object { Add-SifObject old.sif notes.txt -DataType Generic } }
+        'Add-SifObject 4'          = { 1..47 | ForEach-Object { Add-SifObject full.sif notes.txt -DataType Generic -ErrorAction Ignore } }
+        'Add-SifPartition 1'       = { Remove-SifObject ubuntu.sif 3 }
+        'Add-SifPartition 3'       = { Remove-SifObject ubuntu.sif 3 }
+        'Compare-OverlayImage 5'   = { $null = New-OverlayImage debian.sif -Source ./data -FakeRoot }
+        'Invoke-ContainerWithOverlay 5' = { $null = New-OverlayImage debian.sif -FakeRoot }
+        'Invoke-ContainerWithOverlay 9' = { Invoke-ContainerWithOverlay debian.sif -Overlay overlay.img -- touch /var/log/today }
+        'Optimize-SifImage 2'      = { Remove-SifObject ubuntu.sif 3; Add-SifObject ubuntu.sif notes.txt -DataType Generic }
+        'Remove-SifObject 3'       = { Add-SifSignature ubuntu.sif release.pem }
+        'Repair-OverlayImage 3'    = { Add-SifObject debian.sif notes.txt -DataType Generic; $null = New-OverlayImage debian.sif }
+        'Restore-OverlayImage 1'   = { $null = Checkpoint-OverlayImage overlay.img before-upgrade }
+        'Restore-OverlayImage 2'   = { $null = Checkpoint-OverlayImage overlay.img before-upgrade }
+        'Stop-ContainerInstance 1' = { $null = Start-ContainerInstance debian.sif db -FakeRoot }
+        'Stop-ContainerInstance 2' = { $null = Start-ContainerInstance debian.sif db -FakeRoot }
+        'Stop-ContainerInstance 3' = { $null = Start-ContainerInstance debian.sif web1 -FakeRoot }
+        'Get-ContainerInstance 1'  = { $null = Start-ContainerInstance debian.sif db -FakeRoot }
+        'Get-ContainerInstance 2'  = { $null = Start-ContainerInstance debian.sif db -FakeRoot }
+    }
+
+    function New-Scene([string] $Folder) {
+        $null = New-Item $Folder -ItemType Directory
+        Push-Location $Folder
+        try {
+            foreach ($name in 'bin', 'etc/apt', 'tmp', 'proc', 'sys', 'dev', 'root', 'srv', 'var/log', 'var/tmp', 'opt', 'usr/share/doc/a', 'home') {
+                $null = New-Item "rootfs/$name" -ItemType Directory -Force
+            }
+            Copy-Item (Get-Command busybox).Source rootfs/bin/busybox
+            'sh', 'cat', 'ls', 'touch', 'sort', 'id', 'echo', 'rm', 'tar', 'mkdir', 'sleep' | ForEach-Object { ln -s busybox "rootfs/bin/$_" }
+            Set-Content rootfs/bin/make "#!/bin/sh`nexit 0"
+            chmod 755 rootfs/bin/make
+            Set-Content rootfs/etc/passwd 'root:x:0:0:root:/root:/bin/sh'
+            Set-Content rootfs/etc/group 'root:x:0:'
+            'motd', 'hosts', 'hostname', 'app.conf' | ForEach-Object { Set-Content "rootfs/etc/$_" $_ }
+
+            # Programs of others that an example names; only what it does with their result is tested.
+            $null = New-Item programs, data/opt/tool, out, scratch/ana, scratch/overlays, run7 -ItemType Directory -Force
+            Set-Content programs/docker "#!/bin/sh`nexec tar -c -C rootfs ."
+            Set-Content programs/apptainer "#!/bin/sh`nexit 0"
+            chmod 755 programs/docker programs/apptainer
+
+            Set-Content data/opt/tool/file 'content'
+            tar -czf data.tar.gz -C data .
+            Copy-Item data.tar.gz tools.tar.gz
+            mksquashfs data data.sqfs -quiet -no-progress *> $null
+            mksquashfs data refs.sqfs -quiet -no-progress *> $null
+            Copy-Item data.sqfs reference.squashfs
+            $null = New-Item genomes/genomes -ItemType Directory -Force
+            Remove-Item refs.sqfs
+            mksquashfs genomes refs.sqfs -quiet -no-progress *> $null
+            Set-Content debian.def "Bootstrap: localimage"
+            Set-Content sbom.cdx.json '{}'
+            Set-Content signature.asc '-----BEGIN PGP SIGNED MESSAGE-----'
+            Set-Content notes.txt 'notes'
+            Set-Content site.conf 'site'
+            openssl genpkey -algorithm ed25519 -out release.pem 2> $null
+            openssl pkey -in release.pem -pubout -out release.pub 2> $null
+
+            $null = New-SifImage debian.sif rootfs
+            'old', 'new', 'full', 'a0', 'service', 'tools', 'download' | ForEach-Object { Copy-Item debian.sif "$_.sif" }
+            $null = New-SifImage ubuntu.sif rootfs -DefinitionFile debian.def
+            $null = New-OverlayImage ubuntu.sif
+            Copy-Item debian.sif box.sif
+            $null = New-OverlayImage box.sif -FakeRoot
+            Copy-Item debian.sif c.sif
+            $null = New-OverlayImage c.sif
+            Add-SifObject c.sif notes.txt -DataType Generic
+            Copy-Item debian.sif both.sif
+            Add-SifPartition both.sif data.sqfs -FileSystem Squashfs -PartitionType System -Architecture arm64
+            Add-SifPartition both.sif data.sqfs -FileSystem Squashfs -PartitionType System -Architecture arm64
+            Add-SifSignature tools.sif release.pem
+            $null = New-OverlayImage changes.img -Source ./data
+            'overlay', 'nginx', 'received', 'template', 'db', 'web', 'work', 'more' | ForEach-Object { $null = New-OverlayImage "$_.img" -FakeRoot }
+            $null = New-OverlayImage conda.img -Source ./data -FakeRoot
+            Copy-Item data.sqfs conda.sqfs
+            Copy-OverlayItem site.conf -Image overlay.img -ItemDestination /etc/hosts
+            Copy-OverlayItem data/opt/tool -Image overlay.img -ItemDestination /opt/tool -Recurse
+            Copy-OverlayItem site.conf -Image box.sif -ItemDestination /etc/app.conf
+        }
+        finally {
+            Pop-Location
+        }
+    }
+}
+
+Describe 'Examples' -Skip:($missing.Count -gt 0) {
+    BeforeAll {
+        # Not below TestDrive: its owner keeps it to himself, and root in a container is somebody else.
+        $all = Join-Path ([IO.Path]::GetTempPath()) "overlaytools-examples-$PID"
+        $null = New-Item $all -ItemType Directory
+        $scene = Join-Path $all scene
+        New-Scene $scene
+        $path, $state = $env:PATH, $env:XDG_STATE_HOME
+    }
+
+    AfterAll {
+        $env:PATH, $env:XDG_STATE_HOME = $path, $state
+        Remove-Item $all -Recurse -Force
+    }
+
+    It '<Key>: <Title>' -ForEach $examples {
+        if ($NotRun) {
+            Set-ItResult -Skipped -Because $NotRun
+            return
+        }
+
+        $Code | Should -Not -BeNullOrEmpty
+        $folder = Join-Path $all ($Key -replace ' ', '-')
+        cp -r --sparse=always --reflink=auto $scene $folder
+        $env:PATH = "$(Join-Path $folder programs):$path"
+        $env:XDG_STATE_HOME = Join-Path $folder state
+        Push-Location $folder
+        try {
+            if ($before[$Key]) { & $before[$Key] }
+            if ($made[$Key]) { Remove-Item $made[$Key] }
+            # Places and users of the machine that the page speaks of.
+            $here = $Code -creplace '/scratch/', "$folder/scratch/" -creplace '/data/run7', "$folder/run7" -creplace 'ben:users', 'nobody:users' `
+                -creplace '-Owner ana', '-Owner nobody' -creplace ' -Confirm$', ''
+            $ConfirmPreference = 'None'
+            $out = @(& ([scriptblock]::Create($here)) *>&1)
+            # What a command in a container writes to its standard error is no failure of the example.
+            $failures = $out | Where-Object { $_ -is [Management.Automation.ErrorRecord] -and $_.FullyQualifiedErrorId -notlike 'NativeCommandError*' }
+            $failures | ForEach-Object { "$($_.FullyQualifiedErrorId): $_" } | Should -BeNullOrEmpty
+        }
+        finally {
+            Stop-ContainerInstance * -Force -ErrorAction Ignore
+            Pop-Location
+            Remove-Item $folder -Recurse -Force
+        }
+    }
+}
