@@ -34,7 +34,6 @@ BeforeAll {
     $made = @{
         'Add-SifSignature 1'      = 'release.pem', 'release.pub'
         'Convert-OverlayImage 1'  = 'conda.sqfs'
-        'Convert-OverlayImage 3'  = 'conda2.img'
         'Copy-OverlayImage 3'     = 'overlay.img'
         'Export-SifObject 1'      = 'overlay.img'
         'Measure-OverlaySource 3' = 'changes.img'
@@ -58,6 +57,7 @@ BeforeAll {
         'Optimize-SifImage 2'      = { Remove-SifObject ubuntu.sif 3; Add-SifObject ubuntu.sif notes.txt -DataType Generic }
         'Remove-SifObject 3'       = { Add-SifSignature ubuntu.sif release.pem }
         'Repair-OverlayImage 3'    = { Add-SifObject debian.sif notes.txt -DataType Generic; $null = New-OverlayImage debian.sif }
+        'Resize-OverlayImage 4'    = { Resize-OverlayImage overlay.img 1GB }
         'Restore-OverlayImage 1'   = { $null = Checkpoint-OverlayImage overlay.img before-upgrade }
         'Restore-OverlayImage 2'   = { $null = Checkpoint-OverlayImage overlay.img before-upgrade }
         'Stop-ContainerInstance 1' = { $null = Start-ContainerInstance debian.sif db -FakeRoot }
@@ -122,9 +122,9 @@ BeforeAll {
             'overlay', 'nginx', 'received', 'template', 'db', 'web', 'work', 'more' | ForEach-Object { $null = New-OverlayImage "$_.img" -FakeRoot }
             $null = New-OverlayImage conda.img -Source ./data -FakeRoot
             Copy-Item data.sqfs conda.sqfs
-            Copy-OverlayItem site.conf -Image overlay.img -ItemDestination /etc/hosts
-            Copy-OverlayItem data/opt/tool -Image overlay.img -ItemDestination /opt/tool -Recurse
-            Copy-OverlayItem site.conf -Image box.sif -ItemDestination /etc/app.conf
+            Copy-OverlayItem rootfs/etc/hosts -Image overlay.img -ItemDestination /etc
+            Copy-OverlayItem data/opt/tool -Image overlay.img -ItemDestination /opt -Recurse
+            Copy-OverlayItem rootfs/etc/app.conf -Image box.sif -ItemDestination /etc
         }
         finally {
             Pop-Location
@@ -176,5 +176,9 @@ Describe 'Examples' -Skip:($missing.Count -gt 0) {
             Pop-Location
             Remove-Item $folder -Recurse -Force
         }
+    }
+
+    It 'speaks of no example that is gone' -ForEach @{ keys = $examples.Key } {
+        $before.Keys + $made.Keys | Where-Object { $_ -notin $keys } | Should -BeNullOrEmpty
     }
 }
