@@ -96,8 +96,7 @@ internal static class ErrorMapping
         var (id, action) = Identify(error);
         var category = s_categories.GetValueOrDefault(id, ErrorCategory.NotSpecified);
         var record = new ErrorRecord(error, id, category, (error as EngineException)?.Target ?? target);
-        if (action is not null)
-            record.ErrorDetails = new ErrorDetails(error.Message) { RecommendedAction = action };
+        record.ErrorDetails = new ErrorDetails(error.Message) { RecommendedAction = action ?? $"The table in docs/errors.md says what to do about {id}." };
         return record;
     }
 
@@ -121,6 +120,6 @@ internal static class ErrorMapping
         Errno.EFBIG => (ErrorIds.OverlaySizeTooLarge, "The file system there does not hold files of this size."),
         Errno.EACCES or Errno.EPERM => (ErrorIds.AccessDenied, "Check the owner and permissions of the file and its directory."),
         Errno.EROFS => (ErrorIds.OverlayNotWritable, "The file system there is mounted read-only."),
-        _ => (ErrorIds.IOFailed, null),
+        _ => (ErrorIds.IOFailed, "The message is the operating system's: check the path, and that the disk is sound."),
     };
 }

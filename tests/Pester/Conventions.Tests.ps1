@@ -52,8 +52,27 @@ Describe '<Name>' -ForEach $cmdlets {
 
     It 'takes at most one parameter by value in each set' {
         foreach ($set in $Command.ParameterSets) {
-            @($set.Parameters | Where-Object ValueFromPipeline).Count | Should -BeLessOrEqual 1 -Because $set.Name
+            # Images, or an object's bytes: with the image in its place only the bytes are left, with -InputPath only the images.
+            $most = $Command.Name -eq 'Add-SifObject' ? 2 : 1
+            @($set.Parameters | Where-Object ValueFromPipeline).Count | Should -BeLessOrEqual $most -Because $set.Name
         }
+    }
+
+    It 'returns a Boolean, and only that, when it is called Test' {
+        if ($Command.Verb -eq 'Test') {
+            $Command.OutputType.Type | Should -Be ([bool])
+        }
+    }
+
+    It 'has on its page the parameter sets that it has' {
+        $common = [Management.Automation.Cmdlet]::CommonParameters
+        $page = Get-Content (Join-Path $PSScriptRoot "../../docs/en-US/$($Command.Name).md") -Raw
+        $syntax = [regex]::Match($page, '(?ms)^## SYNTAX$(.*?)^## ').Groups[1].Value
+        $written = foreach ($block in [regex]::Matches($syntax, '(?ms)^```$(.*?)^```$')) {
+            ([regex]::Matches($block.Value, '[ \[]-([A-Z]\w+)') | ForEach-Object { $_.Groups[1].Value } | Sort-Object) -join ' '
+        }
+        $real = foreach ($set in $Command.ParameterSets) { ($set.Parameters.Name | Where-Object { $_ -notin $common } | Sort-Object) -join ' ' }
+        @($written | Sort-Object) | Should -Be @($real | Sort-Object)
     }
 
     It 'has a literal path wherever a path takes wildcards' {

@@ -55,6 +55,19 @@ public sealed class ExtEditorTests
     }
 
     [Fact]
+    public void An_attribute_that_a_file_does_not_have_cannot_be_removed()
+    {
+        using var directory = new TemporaryDirectory();
+        var image = Ext3Image.MadeByMke2fs(directory, 16 * MiB);
+        Edit(image, editor =>
+        {
+            var error = Assert.Throws<EngineException>(() => editor.RemoveAttribute(ExtEditor.Root, "user.none"));
+            Assert.Equal(ErrorIds.OverlayAttributeNotFound, error.ErrorId);
+        });
+        image.AssertClean();
+    }
+
+    [Fact]
     public void Attributes_that_the_kernel_let_files_share_are_copied_when_one_changes()
     {
         Machine.NeedRoot();
