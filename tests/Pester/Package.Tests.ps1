@@ -49,6 +49,19 @@ Describe 'The package' -Skip:(-not $packaged) {
         ($help.helpItems.command.details.name | Sort-Object) | Should -Be ($data.CmdletsToExport | Sort-Object)
     }
 
+    It 'runs containers after an installation that kept no permissions' {
+        $copy = New-Item (Join-Path $TestDrive OverlayTools) -ItemType Directory
+        Get-ChildItem $root | Copy-Item -Destination $copy -Recurse
+        & chmod 644 (Join-Path $copy bin overlaytools-init)
+        $line = & pwsh -NoProfile -NonInteractive -Command {
+            param($manifest)
+            Import-Module $manifest
+            (Get-ContainerEngine Native -Detailed | Where-Object Name -Match 'init|program' | Select-Object -First 1).State
+            Invoke-ContainerWithOverlay / -- echo ran
+        } -args (Join-Path $copy OverlayTools.psd1)
+        $line | Select-Object -Last 1 | Should -Be 'ran'
+    }
+
     It 'has a native program that needs no C library of the machine' {
         $program = [IO.File]::ReadAllBytes((Join-Path $root bin overlaytools-init))
         # ELF: e_phoff at 32, e_phentsize at 54, e_phnum at 56; a program header of type 3 names a dynamic linker.

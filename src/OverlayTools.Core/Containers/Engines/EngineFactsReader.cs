@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using OverlayTools.Native;
@@ -39,9 +38,7 @@ internal static class EngineFactsReader
     }
 
     /// <summary>Where our program in the namespaces is.</summary>
-    [UnconditionalSuppressMessage("SingleFile", "IL3000", Justification = "The module is never bundled into one file.")]
-    public static string InitPath => Path.Combine(
-        Path.GetDirectoryName(typeof(EngineFactsReader).Assembly.Location) ?? string.Empty, InitProtocol.ProgramName);
+    public static string InitPath => ModuleFolder.PathOf(InitProtocol.ProgramName);
 
     private static EngineFacts Read(bool withVersions)
     {
