@@ -49,16 +49,18 @@ Describe 'The package' -Skip:(-not $packaged) {
         ($help.helpItems.command.details.name | Sort-Object) | Should -Be ($data.CmdletsToExport | Sort-Object)
     }
 
-    It 'runs containers after an installation that kept no permissions' {
+    It 'runs containers after an installation that kept no permissions' -Skip:(-not (Get-Command busybox -CommandType Application -ErrorAction Ignore)) {
         $copy = New-Item (Join-Path $TestDrive OverlayTools) -ItemType Directory
         Get-ChildItem $root | Copy-Item -Destination $copy -Recurse
         & chmod 644 (Join-Path $copy bin overlaytools-init)
+        $made = Join-Path $TestDrive root
+        $null = New-Item -ItemType Directory "$made/bin"
+        Copy-Item (Get-Command busybox -CommandType Application).Source "$made/bin/busybox"
         $line = & pwsh -NoProfile -NonInteractive -Command {
-            param($manifest)
+            param($manifest, $image)
             Import-Module $manifest
-            (Get-ContainerEngine Native -Detailed | Where-Object Name -Match 'init|program' | Select-Object -First 1).State
-            Invoke-ContainerWithOverlay / -- echo ran
-        } -args (Join-Path $copy OverlayTools.psd1)
+            Invoke-ContainerWithOverlay $image -- /bin/busybox echo ran
+        } -args (Join-Path $copy OverlayTools.psd1), $made
         $line | Select-Object -Last 1 | Should -Be 'ran'
     }
 

@@ -38,7 +38,20 @@ internal static class EngineFactsReader
     }
 
     /// <summary>Where our program in the namespaces is.</summary>
-    public static string InitPath => ModuleFolder.PathOf(InitProtocol.ProgramName);
+    public static string InitPath
+    {
+        get
+        {
+            try
+            {
+                return InitProgram.Find();
+            }
+            catch (Exception error) when (error is EngineException or IOException or UnauthorizedAccessException)
+            {
+                return ModuleFolder.PathOf(InitProtocol.ProgramName); // said by the judgement
+            }
+        }
+    }
 
     private static EngineFacts Read(bool withVersions)
     {
