@@ -15,18 +15,8 @@ internal static class ModuleDependency
 
     private static readonly Lazy<DependencyContext> s_context = new(() => new DependencyContext(Folder));
 
-    /// <summary>Where the libraries and what they need are: the engine that was compiled for this processor is one folder
-    /// further down.</summary>
-    [UnconditionalSuppressMessage("SingleFile", "IL3000", Justification = "The module is files in a folder.")]
-    internal static string Folder
-    {
-        get
-        {
-            var engine = Path.GetDirectoryName(typeof(ModuleDependency).Assembly.Location) ?? "";
-            var beside = Path.Combine(engine, Name);
-            return Directory.Exists(beside) ? beside : Path.Combine(Path.GetDirectoryName(engine) ?? engine, Name);
-        }
-    }
+    /// <summary>Where the libraries and what they need are.</summary>
+    internal static string Folder => ModuleFolder.PathOf(Name);
 
     /// <summary>Makes an object of a type in a library.</summary>
     /// <exception cref="FileNotFoundException">The library is not beside the module.</exception>

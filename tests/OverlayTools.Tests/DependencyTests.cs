@@ -65,22 +65,8 @@ public sealed class DependencyTests
         Assert.True(File.Exists(Path.Combine(Machine.ModuleBin, "deps", "BouncyCastle.LICENSE.md")));
     }
 
-    [Fact]
-    public void The_engine_that_was_compiled_ahead_is_the_portable_one()
-    {
-        Assert.SkipUnless(File.Exists(CompiledEngine), "was built without optimisation");
-        Assert.Equal(VersionId(Path.Combine(Machine.ModuleBin, "OverlayTools.Core.dll")), VersionId(CompiledEngine));
-    }
-
     private static string CompiledEngine => Path.Combine(Machine.ModuleBin,
         System.Runtime.InteropServices.RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant(), "OverlayTools.Core.dll");
-
-    private static Guid VersionId(string path)
-    {
-        using var file = new PEReader(File.OpenRead(path));
-        var metadata = file.GetMetadataReader();
-        return metadata.GetGuid(metadata.GetModuleDefinition().Mvid);
-    }
 
     [Fact]
     public void No_assembly_in_it_is_a_reference_assembly_or_PowerShell()

@@ -27,6 +27,20 @@ Describe 'The engine that was compiled ahead' {
         [int] $count | Should -BeGreaterThan 20
     }
 
+    It 'has the identity of the portable one' {
+        Need-CompiledEngine
+        $identities = foreach ($path in $compiled, (Join-Path $module bin OverlayTools.Core.dll)) {
+            $stream = [IO.File]::OpenRead($path)
+            try {
+                $file = [Reflection.PortableExecutable.PEReader]::new($stream)
+                $metadata = [Reflection.Metadata.PEReaderExtensions]::GetMetadataReader($file)
+                $metadata.GetGuid($metadata.GetModuleDefinition().Mvid)
+            }
+            finally { $stream.Dispose() }
+        }
+        $identities[0] | Should -Be $identities[1]
+    }
+
     It 'gives way to the portable one on another processor' {
         Need-CompiledEngine
         $copy = New-Item (Join-Path $TestDrive OverlayTools) -ItemType Directory

@@ -49,6 +49,21 @@ Describe 'The package' -Skip:(-not $packaged) {
         ($help.helpItems.command.details.name | Sort-Object) | Should -Be ($data.CmdletsToExport | Sort-Object)
     }
 
+    It 'runs containers after an installation that kept no permissions' -Skip:(-not (Get-Command busybox -CommandType Application -ErrorAction Ignore)) {
+        $copy = New-Item (Join-Path $TestDrive OverlayTools) -ItemType Directory
+        Get-ChildItem $root | Copy-Item -Destination $copy -Recurse
+        & chmod 644 (Join-Path $copy bin overlaytools-init)
+        $made = Join-Path $TestDrive root
+        $null = New-Item -ItemType Directory "$made/bin"
+        Copy-Item (Get-Command busybox -CommandType Application).Source "$made/bin/busybox"
+        $line = & pwsh -NoProfile -NonInteractive -Command {
+            param($manifest, $image)
+            Import-Module $manifest
+            Invoke-ContainerWithOverlay $image -- /bin/busybox echo ran
+        } -args (Join-Path $copy OverlayTools.psd1), $made
+        $line | Select-Object -Last 1 | Should -Be 'ran'
+    }
+
     It 'has a native program that needs no C library of the machine' {
         $program = [IO.File]::ReadAllBytes((Join-Path $root bin overlaytools-init))
         # ELF: e_phoff at 32, e_phentsize at 54, e_phnum at 56; a program header of type 3 names a dynamic linker.

@@ -66,7 +66,7 @@ public sealed class SmallRulesTests
         Assert.Equal(ImageFormat.Ext3, Recognize(2048, (1080, [0x53, 0xEF])));
         Assert.Equal(ImageFormat.Unknown, Recognize(2048, (1080, [0xEF, 0x53])));
         Assert.Equal(ImageFormat.Unknown, Recognize(1081, (1080, [0x53])));
-        Assert.Equal(ImageFormat.Unknown, Recognize(42, (32, "SIF_MAGIC"u8.ToArray())));
+        Assert.Equal(ImageFormat.Unknown, Recognize(41, (32, "SIF_MAGIC"u8.ToArray())));
         Assert.Equal(ImageFormat.Unknown, Recognize(0));
     }
 

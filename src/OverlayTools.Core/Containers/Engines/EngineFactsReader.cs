@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using OverlayTools.Native;
@@ -39,9 +38,20 @@ internal static class EngineFactsReader
     }
 
     /// <summary>Where our program in the namespaces is.</summary>
-    [UnconditionalSuppressMessage("SingleFile", "IL3000", Justification = "The module is never bundled into one file.")]
-    public static string InitPath => Path.Combine(
-        Path.GetDirectoryName(typeof(EngineFactsReader).Assembly.Location) ?? string.Empty, InitProtocol.ProgramName);
+    public static string InitPath
+    {
+        get
+        {
+            try
+            {
+                return InitProgram.Find();
+            }
+            catch (Exception error) when (error is EngineException or IOException or UnauthorizedAccessException)
+            {
+                return ModuleFolder.PathOf(InitProtocol.ProgramName); // said by the judgement
+            }
+        }
+    }
 
     private static EngineFacts Read(bool withVersions)
     {
