@@ -189,10 +189,13 @@ public sealed class InvokeContainerWithOverlayCommand : ContainerCommand
         _command = NativeArguments.FromBound(Command, MyInvocation);
         if (action == ContainerAction.Command && _command.Count == 0)
         {
+            const string message = "No command was given. Write it after '--', for example: -- ls -l /. -Run runs the "
+                + "image's run script, -Shell starts a shell.";
             ThrowTerminatingError(new ErrorRecord(
-                new PSArgumentException("No command was given. Write it after '--', for example: -- ls -l /. -Run runs the "
-                    + "image's run script, -Shell starts a shell.", nameof(Command)),
-                "ContainerCommandMissing", ErrorCategory.InvalidArgument, Target));
+                new PSArgumentException(message), "ContainerCommandMissing", ErrorCategory.InvalidArgument, Target)
+            {
+                ErrorDetails = new ErrorDetails(message) { RecommendedAction = "Give a command after '--', or -Run, or -Shell." },
+            });
         }
 
         if (action == ContainerAction.Shell && MyInvocation.ExpectingInput)

@@ -84,7 +84,8 @@ public sealed class ForeignCommandLineTests
             Environment = new Dictionary<string, string> { ["A"] = "1,2", ["B"] = "x=\"y\",z" },
         };
         Assert.Equal(["--env-file", "/e", "--env", "A=1,2", "--env", "\"B=x=\"\"y\"\",z\""], Words(request).Skip(2).SkipLast(3));
-        Refuses(request with { Environment = new Dictionary<string, string> { ["A"] = "\"quoted\"" } }, "A beside -EnvironmentFile");
+        var quoted = request with { Environment = new Dictionary<string, string> { ["A"] = "\"quoted\"" } };
+        Assert.Equal(ErrorIds.EngineOptionUnsupported, Refuses(quoted, "A beside -EnvironmentFile").ErrorId);
     }
 
     [Fact]
@@ -141,6 +142,7 @@ public sealed class ForeignCommandLineTests
     [InlineData("FATAL:   \"nonsuch\": executable file not found in $PATH", 255, ErrorIds.ContainerCommandNotFound, 127)]
     [InlineData("\u001b[31mFATAL:  \u001b[0m image format not recognized", 255, ErrorIds.ImageNotRecognized, 255)]
     [InlineData("FATAL:   no space left on device", 255, ErrorIds.DiskFull, 255)]
+    [InlineData("FATAL:   failed to create user namespace: user namespace disabled", 255, ErrorIds.NamespaceUnavailable, 255)]
     [InlineData("FATAL:   something else", 255, ErrorIds.ContainerStartFailed, 255)]
     [InlineData("FATAL:   of the command itself", 3, null, 3)]
     [InlineData(null, 255, null, 255)]
@@ -169,12 +171,13 @@ public sealed class ForeignCommandLineTests
         }
     }
 
-    private static void Refuses(ContainerRequest request, string what)
+    private static EngineException Refuses(ContainerRequest request, string what)
     {
         var error = Assert.Throws<EngineException>(() => Line(request));
-        Assert.Equal(ErrorIds.EngineOptionUnsupported, error.ErrorId);
         Assert.Contains(what, error.Message);
         Assert.NotNull(error.RecommendedAction);
+        Assert.Equal(ErrorIds.EngineOptionUnsupported, error.ErrorId);
+        return error;
     }
 
     private static IReadOnlyList<string> Words(
