@@ -17,7 +17,6 @@ internal sealed class HostShell
         }
         """;
 
-    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(90);
     private static readonly ConcurrentDictionary<string, ConcurrentBag<HostShell>> s_idle = new();
 
     private readonly Process _process;
@@ -38,22 +37,23 @@ internal sealed class HostShell
     /// <summary>Runs a script in a host that is free, or in a new one.</summary>
     /// <param name="host">The command line of the host, up to <c>-Command</c>.</param>
     /// <param name="script">The script.</param>
-    public static (string Output, string Error) Run(IReadOnlyList<string> host, string script)
+    /// <param name="limit">How long it may take.</param>
+    public static (string Output, string Error) Run(IReadOnlyList<string> host, string script, TimeSpan limit)
     {
         var idle = s_idle.GetOrAdd(string.Join(' ', host), _ => []);
         var shell = idle.TryTake(out var free) ? free : new HostShell(host);
-        var result = shell.Run(script);
+        var result = shell.Run(script, limit);
         idle.Add(shell);
         return result;
     }
 
-    private (string Output, string Error) Run(string script)
+    private (string Output, string Error) Run(string script, TimeSpan limit)
     {
         _process.StandardInput.WriteLine(Convert.ToBase64String(Encoding.UTF8.GetBytes(script)));
         _process.StandardInput.Flush();
         var output = Task.Run(() => ReadToEnd(_process.StandardOutput));
         var error = Task.Run(() => ReadToEnd(_process.StandardError));
-        if (!Task.WaitAll([output, error], s_limit))
+        if (!Task.WaitAll([output, error], limit))
         {
             _process.Kill();
             Assert.Fail("The script takes too long: " + script);

@@ -55,7 +55,7 @@ public class KillTests
     [InlineData(Who.FakeRoot)]
     public void Starting_and_stopping_leaves_nothing_behind(Who who)
     {
-        using var scene = new Scene(who);
+        using var scene = new Scene(who) { Patience = TimeSpan.FromSeconds(90 + (5 * s_cycles)) };
         var output = scene.Lines(scene.KeepState(), scene.NewOverlay("o.img"),
             $"function cycle {{ $null = Start-ContainerInstance c.sif cycle -Overlay o.img {scene.Identity}; Invoke-ContainerWithOverlay -Instance cycle -- true; Stop-ContainerInstance cycle }}",
             """

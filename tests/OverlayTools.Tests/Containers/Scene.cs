@@ -52,6 +52,9 @@ internal sealed class Scene : IDisposable
 
     public string this[string name] => _folder[name];
 
+    /// <summary>How long a script may take before it counts as hanging.</summary>
+    public TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(90);
+
     /// <summary>Says to <c>New-OverlayImage</c> and <c>Invoke-ContainerWithOverlay</c> who the user wants to be.</summary>
     public string Identity => _who == Who.FakeRoot ? "-FakeRoot" : string.Empty;
 
@@ -91,7 +94,8 @@ internal sealed class Scene : IDisposable
 
     /// <summary>Runs commands of a script while another container runs.</summary>
     public (string Output, string Error) RunBeside(params string[] commands) =>
-        HostShell.Run(Host(), $"$env:TMPDIR = '{Temporary}'; $ExecutionContext.SessionState.Path.SetLocation('{Folder}') | Out-Null; " + string.Join("; ", commands));
+        HostShell.Run(Host(), $"$env:TMPDIR = '{Temporary}'; $ExecutionContext.SessionState.Path.SetLocation('{Folder}') | Out-Null; " + string.Join("; ", commands),
+            Patience);
 
     /// <summary>Runs commands of a script in a process of their own, with standard input.</summary>
     public (string Output, string Error) RunWithInput(string input, params string[] commands)
