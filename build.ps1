@@ -115,6 +115,9 @@ function Invoke-Package {
             Write-Warning "The package lacks '$item': there is no such file."
         }
     }
+    # What an error without advice of its own points to.
+    $null = New-Item (Join-Path $package docs) -ItemType Directory
+    Copy-Item (Join-Path $PSScriptRoot docs errors.md) (Join-Path $package docs)
     # Comments on the source, and where its lines are: for compilers and debuggers.
     Get-ChildItem (Join-Path $package bin) -Recurse -Include *.xml, *.pdb | Remove-Item
     $null = Test-ModuleManifest (Join-Path $package OverlayTools.psd1)

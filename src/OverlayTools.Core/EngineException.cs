@@ -19,6 +19,10 @@ public sealed class EngineException(
     /// <summary>The path or object that the failure is about, or null.</summary>
     public object? Target { get; } = target;
 
+    /// <summary>What happened, and what to do next: what <c>Format-List -Force</c> shows of an error record. Where in the
+    /// program it happened is of no use to who reads that, and is in <see cref="Exception.StackTrace"/>.</summary>
+    public override string ToString() => RecommendedAction is null ? Message : $"{Message} {RecommendedAction}";
+
     /// <summary>The same failure, naming the file that it is about.</summary>
     internal EngineException About(string file) => new(ErrorId, $"'{file}': {Message}", RecommendedAction, Target ?? file, this);
 }

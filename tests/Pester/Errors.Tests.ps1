@@ -107,6 +107,8 @@ Describe 'An error' {
         Get-OverlayImage no.img -ErrorAction SilentlyContinue -ErrorVariable failure
         $failure[0] | Out-String | Should -Match 'Recommendation: Check the path'
         $list = $failure[0] | Format-List -Force | Out-String
+        $list | Should -Match 'Exception +: .*Check the path'
+        $list | Should -Not -Match ' at OverlayTools\.'
         $list | Should -Match 'TargetObject +: .*no\.img'
         $list | Should -Match 'FullyQualifiedErrorId +: OverlayFileNotFound'
         $list | Should -Match 'CategoryInfo +: ObjectNotFound'

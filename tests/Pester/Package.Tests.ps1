@@ -20,7 +20,7 @@ Describe 'The package' -Skip:(-not $packaged) {
     }
 
     It 'has no file that nobody needs' {
-        $allowed = '^(OverlayTools\.psd1|LICENSE|README\.md|en-US/(OverlayTools\.dll-Help\.xml|about_OverlayTools\w*\.help\.txt)' +
+        $allowed = '^(OverlayTools\.psd1|LICENSE|README\.md|docs/errors\.md|en-US/(OverlayTools\.dll-Help\.xml|about_OverlayTools\w*\.help\.txt)' +
             '|bin/(OverlayTools(\.\w+)?\.dll|\w+\.Format\.ps1xml|overlaytools-init|(x64|arm64)/OverlayTools\.Core\.dll|deps/[\w.]+\.(dll|md)))$'
         Get-ChildItem $root -Recurse -File | ForEach-Object { [IO.Path]::GetRelativePath($root, $_.FullName) } |
             Where-Object { $_ -cnotmatch $allowed } | Should -BeNullOrEmpty
