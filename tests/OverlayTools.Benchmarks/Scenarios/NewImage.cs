@@ -10,6 +10,9 @@ namespace OverlayTools.Benchmarks.Scenarios;
 internal static class NewImage
 {
     private const long SizeBytes = 1L << 30;
+    private const int LoopCount = 10;
+    private const string PeerLoop = "for i in 1 2 3 4 5 6 7 8 9 10; do "
+        + "truncate -s 1G peer$i.img && mkfs.ext3 -q -d template peer$i.img && sync peer$i.img || exit 1; done";
     private const string PeerCommand = "truncate -s 1G peer.img && mkfs.ext3 -q -d template peer.img && sync peer.img";
 
     public static IEnumerable<Scenario> All(Workplace place)
@@ -30,6 +33,17 @@ internal static class NewImage
         {
             Name = "New-OverlayImage, 1 GiB, synced, in a running session",
             SettlingRuns = 100,
+        };
+        // One line for one image is mostly the line: what automation does is a loop on both sides.
+        yield return new Scenario(
+            "New-OverlayImage, 10 times 1 GiB, synced, in a script's loop",
+            "for ...; do truncate && mkfs.ext3 -d && sync; done",
+            () => Peer.RunShell(place.Folder, PeerLoop),
+            () => place.Session.Run("foreach ($number in 1..10) { New-OverlayImage \"ours$number.img\" -SizeBytes 1GB }"))
+        {
+            Prepare = () => place.Remove([.. Enumerable.Range(1, LoopCount).SelectMany(number => new[] { $"peer{number}.img", $"ours{number}.img" })]),
+            SettlingRuns = 10,
+            MostRuns = 11,
             Wanted = 20,
         };
     }
