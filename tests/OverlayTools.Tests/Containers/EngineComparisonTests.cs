@@ -18,10 +18,11 @@ namespace OverlayTools.Tests.Containers;
 /// </summary>
 public class EngineComparisonTests
 {
+    // Where Apptainer assembles its container is its own affair, and shows where that lies below /tmp.
     private const string Probe = """
         echo "ids $(id -u) $(id -g)"; pwd; umask; hostname
         env | grep -E '^(HOME|PATH|PWD|PS1|LD_LIBRARY_PATH|APPTAINER_[A-Z]*|SINGULARITY_[A-Z]*|OTC_[A-Z]*)=' | sort
-        cut -d' ' -f5 /proc/self/mountinfo 2>/dev/null | grep -vE '^/etc/(passwd|group)$' | sort -u
+        cut -d' ' -f5 /proc/self/mountinfo 2>/dev/null | grep -vE '^/etc/(passwd|group)$|/apptainer/mnt/session' | sort -u
         grep -E '^(CapEff|CapBnd|NoNewPrivs)' /proc/self/status 2>/dev/null
         ls /dev | grep -v loop
         [ $$ -lt 100 ] && echo "processes of its own"
