@@ -31,6 +31,7 @@ public sealed class ContainerProcess : IRunningContainer
     private readonly TaskCompletionSource<int?> _entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private EngineException? _failure;
     private int? _commandId;
+    private bool _hasEntered;
     private bool _stopped;
 
     private ContainerProcess(ContainerPlan plan, int processId, SafeFileHandle control, WriterMarks? marks, bool joined)
@@ -243,9 +244,11 @@ public sealed class ContainerProcess : IRunningContainer
                 break;
             case [InitProtocol.Started, var id]:
                 _commandId = int.Parse(id, CultureInfo.InvariantCulture);
+                NoteEntered();
                 break;
             case [InitProtocol.Entered]:
-                _entered.TrySetResult(_commandId);
+                _hasEntered = true;
+                NoteEntered();
                 break;
             case [InitProtocol.Warning, var text]:
                 _warnings.Enqueue(text);
@@ -261,6 +264,13 @@ public sealed class ContainerProcess : IRunningContainer
         }
 
         return words[0] == InitProtocol.Ended;
+    }
+
+    // The supervisor says the one, the command the other: whoever is quicker comes first.
+    private void NoteEntered()
+    {
+        if (_hasEntered && _commandId is { } id)
+            _entered.TrySetResult(id);
     }
 
     private void AdmitToNamespace()
