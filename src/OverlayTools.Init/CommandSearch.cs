@@ -7,11 +7,6 @@ internal static class CommandSearch
 {
     private const string PathVariable = "PATH=";
 
-    /// <summary>Becomes the command.</summary>
-    /// <returns>The error number; only a failure returns.</returns>
-    public static int Execute(IReadOnlyList<string> command, IReadOnlyList<string> environment) =>
-        Execute(command, environment, Processes.Execute);
-
     /// <summary>Has the first program that can be executed executed.</summary>
     /// <param name="command">The command and its arguments.</param>
     /// <param name="environment">Its environment.</param>

@@ -1,5 +1,4 @@
 using OverlayTools.IO;
-using OverlayTools.Native;
 using OverlayTools.Sif;
 
 namespace OverlayTools.Containers;
@@ -19,12 +18,9 @@ internal static class BindImageOpener
         if (Directory.Exists(path))
             throw new EngineException(ErrorIds.ImageNotRecognized, $"'{path}' is a directory, not an image to bind from.",
                 "Bind the directory itself, without image-src and id.", path);
-        var handle = Native.Open.TryFile(path, Native.Open.ReadOnly, 0, out var errno) ?? throw (errno is Errno.ENOENT or Errno.ENOTDIR
-            ? new EngineException(ErrorIds.OverlayFileNotFound, $"'{path}' does not exist.", "Check the path.", path)
-            : new LinuxException("open", errno, path));
-        var file = set.Add(handle, path);
-        var length = RandomAccess.GetLength(handle);
-        return ImageFormats.Recognize(handle, path) switch
+        var file = ImageOpener.OpenFile(path, set, write: false);
+        var length = RandomAccess.GetLength(file.Handle);
+        return ImageFormats.Recognize(file.Handle, path) switch
         {
             ImageFormat.Squashfs => Source(LayerKind.Squashfs, file, 0, length),
             ImageFormat.Ext3 => Locked(Source(LayerKind.Ext3, file, 0, length), file, 0, set),

@@ -48,7 +48,7 @@ internal static class Ext3Layers
     private static LayerSource Look(LayerSource layer, OpenImage file, ImageSet set)
     {
         var window = Window(layer, file);
-        var fileSystem = ExtFileSystem.Open(JournalReplay.Find(window, set.Token)?.View ?? window);
+        var fileSystem = ImageContent.AfterReplay(ExtFileSystem.Open(window), window, isWritten: false, set.Token);
         if (fileSystem.Find(Upper) is not { } upper)
             return layer with { HasUpper = !layer.ReadOnly };
         var inode = fileSystem.ReadInode(upper);

@@ -231,7 +231,9 @@ internal static class ImageOpener
         || (architecture, SifArchitectures.Host) is (SifArchitecture.I386, SifArchitecture.Amd64)
             or (SifArchitecture.Arm, SifArchitecture.Arm64);
 
-    private static OpenImage OpenFile(string path, ImageSet set, bool write)
+    /// <summary>Opens a file, and adds it to the set.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFileNotFound"/>, <see cref="ErrorIds.OverlayNotWritable"/>.</exception>
+    internal static OpenImage OpenFile(string path, ImageSet set, bool write)
     {
         var handle = Native.Open.TryFile(path, write ? Native.Open.ReadWrite : Native.Open.ReadOnly, 0, out var errno)
             ?? throw OpenFailure(path, write, errno);

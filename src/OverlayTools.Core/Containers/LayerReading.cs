@@ -148,9 +148,7 @@ internal sealed class LayerReading : IDisposable
 
     private static (ExtNode Root, byte[]? Record) ReadExt3(Window window, string path, LayerRole role, CancellationToken token)
     {
-        var fileSystem = ExtFileSystem.OpenForReading(window);
-        if (fileSystem.Superblock.NeedsRecovery && JournalReplay.Find(window, token) is { } replay)
-            fileSystem = ExtFileSystem.Open(replay.View);
+        var fileSystem = ImageContent.AfterReplay(ExtFileSystem.OpenForReading(window), window, isWritten: false, token);
         // What it holds may not be what was written into it; a copy would have no trace of that.
         if (fileSystem.Superblock.HasErrors)
             throw new EngineException(ErrorIds.OverlayCorrupt,

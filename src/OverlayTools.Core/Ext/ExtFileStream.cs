@@ -3,15 +3,9 @@ using OverlayTools.IO;
 namespace OverlayTools.Ext;
 
 /// <summary>The content of a regular file in a file system, for reading.</summary>
-internal sealed class ExtFileStream(Window window, FileMap map, long length, int blockSize) : Stream
+internal sealed class ExtFileStream(Window window, FileMap map, long length, int blockSize) : ReadOnlyStream
 {
     private long _position;
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => true;
-
-    public override bool CanWrite => false;
 
     public override long Length => length;
 
@@ -38,21 +32,4 @@ internal sealed class ExtFileStream(Window window, FileMap map, long length, int
         _position += count;
         return count;
     }
-
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-    public override long Seek(long offset, SeekOrigin origin) => Position = origin switch
-    {
-        SeekOrigin.Begin => offset,
-        SeekOrigin.Current => _position + offset,
-        _ => length + offset,
-    };
-
-    public override void Flush()
-    {
-    }
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 }

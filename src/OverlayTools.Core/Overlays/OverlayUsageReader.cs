@@ -23,7 +23,7 @@ public static class OverlayUsageReader
         foreach (var location in OverlayLocation.Find(file, path, id))
         {
             var window = location.Open(file);
-            var fileSystem = ExtFileSystem.Open(JournalReplay.Find(window, token)?.View ?? window);
+            var fileSystem = ImageContent.AfterReplay(ExtFileSystem.Open(window), window, isWritten: false, token);
             yield return Read(fileSystem, path, location.Id, token);
         }
     }

@@ -1,9 +1,10 @@
 using System.Buffers;
+using OverlayTools.IO;
 
 namespace OverlayTools.Squashfs;
 
 /// <summary>The content of a regular file in a file system, for reading.</summary>
-internal sealed class SquashfsFileStream : Stream
+internal sealed class SquashfsFileStream : ReadOnlyStream
 {
     private readonly SquashfsFileSystem _fileSystem;
     private readonly SquashfsInode _inode;
@@ -31,12 +32,6 @@ internal sealed class SquashfsFileStream : Stream
         _sizes = inode.BlockSizes?.Copy() ?? throw new ArgumentException("Not a regular file.", nameof(inode));
         _nextAt = inode.Start;
     }
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => true;
-
-    public override bool CanWrite => false;
 
     public override long Length => _inode.Size;
 
@@ -91,23 +86,6 @@ internal sealed class SquashfsFileStream : Stream
         _position += count;
         return count;
     }
-
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-    public override long Seek(long offset, SeekOrigin origin) => Position = origin switch
-    {
-        SeekOrigin.Begin => offset,
-        SeekOrigin.Current => _position + offset,
-        _ => Length + offset,
-    };
-
-    public override void Flush()
-    {
-    }
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

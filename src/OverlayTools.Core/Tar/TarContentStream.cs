@@ -1,7 +1,9 @@
+using OverlayTools.IO;
+
 namespace OverlayTools.Tar;
 
 /// <summary>The content of a member; holes, of which nothing is stored, read as zeros.</summary>
-internal sealed class TarContentStream : Stream
+internal sealed class TarContentStream : ReadOnlyStream
 {
     private readonly TarContentStore _store;
     private readonly (long Start, long End, long At)[] _runs;
@@ -19,12 +21,6 @@ internal sealed class TarContentStream : Stream
             return found;
         })];
     }
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => true;
-
-    public override bool CanWrite => false;
 
     public override long Length { get; }
 
@@ -55,23 +51,6 @@ internal sealed class TarContentStream : Stream
         _position += count;
         return count;
     }
-
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-    public override long Seek(long offset, SeekOrigin origin) => Position = origin switch
-    {
-        SeekOrigin.Begin => offset,
-        SeekOrigin.Current => _position + offset,
-        _ => Length + offset,
-    };
-
-    public override void Flush()
-    {
-    }
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     // The run that holds the position, or the next; behind all of them, an empty one at the end.
     private (long Start, long End, long At) RunAfter(long position)

@@ -1,14 +1,13 @@
 using System.Management.Automation;
 using OverlayTools.Completion;
 using OverlayTools.Containers;
-using OverlayTools.Sif;
 
 namespace OverlayTools.Commands;
 
 /// <summary>Merges overlays with a base into a SIF image, or with one another.</summary>
 [Cmdlet(VerbsData.Merge, "OverlayImage", SupportsShouldProcess = true, DefaultParameterSetName = PathSet)]
 [OutputType(typeof(OverlayConversionResult))]
-public sealed class MergeOverlayImageCommand : ImageFileCommand
+public sealed class MergeOverlayImageCommand : LayerOutputCommand
 {
     private readonly List<OverlayLayer> _layers = [];
     private bool _isIncomplete;
@@ -29,31 +28,9 @@ public sealed class MergeOverlayImageCommand : ImageFileCommand
     [ValidateNotNullOrEmpty]
     public string? Base { get; set; }
 
-    /// <summary>Squashfs or Ext3.</summary>
-    [Parameter]
-    [ValidateSet(nameof(SifFileSystem.Squashfs), nameof(SifFileSystem.Ext3))]
-    public SifFileSystem Format { get; set; }
-
-    /// <summary>How a squashfs is compressed: Zstd, Gzip, Lz4 or Xz.</summary>
-    [Parameter]
-    public SealCompression Compression { get; set; }
-
-    /// <summary>The compressor's level: 1 to 22 for Zstd, 1 to 9 for Gzip; the packing program's own when left
-    /// out.</summary>
-    [Parameter]
-    public int CompressionLevel { get; set; }
-
-    /// <summary>Bytes of a new ext3 overlay; what the content needs, and room for more, when left out.</summary>
-    [Parameter]
-    public long SizeBytes { get; set; }
-
     /// <summary>Replace a file that is there.</summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
-
-    /// <summary>Emit what was made.</summary>
-    [Parameter]
-    public SwitchParameter PassThru { get; set; }
 
     /// <inheritdoc/>
     protected override void ProcessRecord()
@@ -90,15 +67,11 @@ public sealed class MergeOverlayImageCommand : ImageFileCommand
             Overlays = _layers,
             Base = lowest,
             Destination = destination,
-            Format = IsBound(nameof(Format)) ? Format : null,
-            Packing = new SquashfsPacking(Compression, IsBound(nameof(CompressionLevel)) ? CompressionLevel : null),
-            SizeBytes = IsBound(nameof(SizeBytes)) ? SizeBytes : null,
+            Format = GivenFormat,
+            Packing = Packing,
+            SizeBytes = GivenSize,
             Force = Force,
         };
-        var result = OverlayMerger.Merge(merge, Progress, Stopped);
-        foreach (var warning in result.Warnings)
-            WriteWarning(warning);
-        if (PassThru)
-            WriteObject(result);
+        Report(OverlayMerger.Merge(merge, Progress, Stopped));
     }
 }

@@ -12,7 +12,7 @@ public sealed class CheckpointNameCompleter : IArgumentCompleter
     public IEnumerable<CompletionResult> CompleteArgument(
         string commandName, string parameterName, string wordToComplete, CommandAst commandAst, IDictionary fakeBoundParameters)
     {
-        if (OverlayToolsPaths.Current is not { } current || ImageOf(fakeBoundParameters) is not { } image)
+        if (OverlayToolsPaths.Current is not { } current || OverlayToolsPaths.First(fakeBoundParameters, "Path", "LiteralPath") is not { } image)
             return [];
         try
         {
@@ -27,11 +27,4 @@ public sealed class CheckpointNameCompleter : IArgumentCompleter
             return []; // Nothing to offer; running the command will say why.
         }
     }
-
-    private static string? ImageOf(IDictionary bound) => (bound["Path"] ?? bound["LiteralPath"]) switch
-    {
-        string path => path,
-        IEnumerable paths => paths.OfType<object>().FirstOrDefault()?.ToString(),
-        _ => null,
-    };
 }

@@ -15,7 +15,7 @@ public sealed class OverlayItemPathCompleter : IArgumentCompleter
         string commandName, string parameterName, string wordToComplete, CommandAst commandAst, IDictionary fakeBoundParameters)
     {
         var word = wordToComplete.Trim('\'', '"');
-        if (ImageOf(fakeBoundParameters) is not { } image || OverlayToolsPaths.Current is not { } current)
+        if (OverlayToolsPaths.First(fakeBoundParameters, "Image", "Path", "LiteralPath") is not { } image || OverlayToolsPaths.Current is not { } current)
             return [];
         var slash = word.LastIndexOf('/');
         var directory = slash < 0 ? "/" : word[..(slash + 1)];
@@ -48,16 +48,5 @@ public sealed class OverlayItemPathCompleter : IArgumentCompleter
             item.ItemType == OverlayItemType.File
                 ? $"{item.Meaning}, {ByteSize.Format(item.SizeBytes)}"
                 : $"{item.ItemType}, {item.Meaning}");
-    }
-
-    private static string? ImageOf(IDictionary bound)
-    {
-        var value = bound["Image"] ?? bound["Path"] ?? bound["LiteralPath"];
-        return value switch
-        {
-            string path => path,
-            IEnumerable paths => paths.OfType<object>().FirstOrDefault()?.ToString(),
-            _ => null,
-        };
     }
 }

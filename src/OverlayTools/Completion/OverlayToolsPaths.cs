@@ -1,3 +1,4 @@
+using System.Collections;
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
 
@@ -12,4 +13,15 @@ internal static class OverlayToolsPaths
         : PowerShell.Create(RunspaceMode.CurrentRunspace)
             .AddScript("$ExecutionContext.SessionState.Path.CurrentFileSystemLocation.ProviderPath")
             .Invoke<string>().FirstOrDefault();
+
+    /// <summary>The first path that was given to the first of some parameters that has one, as it was typed.</summary>
+    /// <param name="bound">The parameters that are bound so far.</param>
+    /// <param name="names">Names of parameters.</param>
+    public static string? First(IDictionary bound, params string[] names) =>
+        names.Select(name => bound[name]).FirstOrDefault(value => value is not null) switch
+        {
+            string path => path,
+            IEnumerable paths => paths.OfType<object>().FirstOrDefault()?.ToString(),
+            _ => null,
+        };
 }

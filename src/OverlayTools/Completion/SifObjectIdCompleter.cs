@@ -14,7 +14,7 @@ public class SifObjectIdCompleter : IArgumentCompleter
         string commandName, string parameterName, string wordToComplete, CommandAst commandAst,
         IDictionary fakeBoundParameters)
     {
-        if (FirstPath(fakeBoundParameters["Path"] ?? fakeBoundParameters["LiteralPath"]) is not { } path)
+        if (OverlayToolsPaths.First(fakeBoundParameters, "Path", "LiteralPath") is not { } path)
             return [];
 
         try
@@ -41,13 +41,6 @@ public class SifObjectIdCompleter : IArgumentCompleter
         var text = $"{found.TypeText}, {ByteSize.Format(found.SizeBytes)}";
         return found.Name.Length == 0 ? text : $"{text}, {found.Name}";
     }
-
-    private static string? FirstPath(object? bound) => bound switch
-    {
-        string path => path,
-        IEnumerable paths => paths.OfType<object>().FirstOrDefault()?.ToString(),
-        _ => null,
-    };
 
     // The session's location is not the process's, and while a completion runs only a script can ask for it.
     private static string Resolve(string path) => (string)ScriptBlock
