@@ -50,6 +50,13 @@ Describe '<Name>' -ForEach $cmdlets {
         }
     }
 
+    It 'takes sizes as people write them' {
+        # -SizeBytes of what is piped is a number; every size that is typed may have a unit.
+        foreach ($parameter in $Parameters | Where-Object Name -Match 'SizeBytes$|^GrowBy$') {
+            $parameter.Attributes.TypeId.Name | Should -Contain SizeTransformationAttribute -Because "-$($parameter.Name)"
+        }
+    }
+
     It 'takes at most one parameter by value in each set' {
         foreach ($set in $Command.ParameterSets) {
             # Images, or an object's bytes: with the image in its place only the bytes are left, with -InputPath only the images.

@@ -43,6 +43,7 @@ public abstract class ContainerCommand : OverlayToolsCommand
 
     /// <summary>The most that the container may keep in memory.</summary>
     [Parameter]
+    [SizeTransformation]
     [ValidateRange(4096L, long.MaxValue)]
     public long TmpfsSizeBytes { get; set; }
 

@@ -23,6 +23,7 @@ public abstract class LayerOutputCommand : ImageFileCommand
 
     /// <summary>Bytes of a new ext3 image; what the content needs, and room for more, when left out.</summary>
     [Parameter]
+    [SizeTransformation]
     public long SizeBytes { get; set; }
 
     /// <summary>Emit what was made.</summary>
