@@ -10,25 +10,9 @@ namespace OverlayTools.Commands;
 /// <summary>Signs SIF images.</summary>
 [Cmdlet(VerbsCommon.Add, "SifSignature", SupportsShouldProcess = true, DefaultParameterSetName = PathSet)]
 [OutputType(typeof(SifDescriptorInfo))]
-public sealed class AddSifSignatureCommand : OverlayToolsCommand
+public sealed class AddSifSignatureCommand : SifImageCommand
 {
-    private const string PathSet = "Path";
-    private const string LiteralPathSet = "LiteralPath";
-
     private SifSigningKey? _key;
-
-    /// <summary>The images; wildcards are allowed.</summary>
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true,
-        ParameterSetName = PathSet)]
-    [ValidateNotNullOrEmpty]
-    [SupportsWildcards]
-    public string[] Path { get; set; } = [];
-
-    /// <summary>The images; every character stands for itself.</summary>
-    [Parameter(Mandatory = true, ValueFromPipelineByPropertyName = true, ParameterSetName = LiteralPathSet)]
-    [Alias("PSPath", "FullName", "LP")]
-    [ValidateNotNullOrEmpty]
-    public string[] LiteralPath { get; set; } = [];
 
     /// <summary>The PEM file with the private key.</summary>
     [Parameter(Mandatory = true, Position = 1)]
@@ -71,8 +55,7 @@ public sealed class AddSifSignatureCommand : OverlayToolsCommand
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
-        var literal = ParameterSetName == LiteralPathSet;
-        foreach (var path in ResolveExisting(literal ? LiteralPath : Path, literal))
+        foreach (var path in Images())
             ForTarget(path, () => Sign(path));
     }
 
@@ -109,9 +92,7 @@ public sealed class AddSifSignatureCommand : OverlayToolsCommand
 
         WarnOfWhatWillChange(path);
         var result = SifSigning.Sign(path, _key, GroupId, Id, progress: Progress, token: Stopped);
-        if (!result.Locked)
-            WriteWarning(
-                $"The file system of '{path}' knows no locks: nothing would have kept another program from writing.");
+        WarnIfUnlocked(path, result.Locked);
         if (!PassThru)
             return;
         foreach (var added in result.Signatures)

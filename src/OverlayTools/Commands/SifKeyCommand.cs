@@ -4,25 +4,9 @@ using OverlayTools.Sif.Signatures;
 namespace OverlayTools.Commands;
 
 /// <summary>What the cmdlets share that verify signatures of SIF images: the images, and the keys.</summary>
-public abstract class SifKeyCommand : OverlayToolsCommand
+public abstract class SifKeyCommand : SifImageCommand
 {
-    private protected const string PathSet = "Path";
-    private protected const string LiteralPathSet = "LiteralPath";
-
     private SifVerificationKeys? _keys;
-
-    /// <summary>The images; wildcards are allowed.</summary>
-    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true,
-        ParameterSetName = PathSet)]
-    [ValidateNotNullOrEmpty]
-    [SupportsWildcards]
-    public string[] Path { get; set; } = [];
-
-    /// <summary>The images; every character stands for itself.</summary>
-    [Parameter(Mandatory = true, ValueFromPipelineByPropertyName = true, ParameterSetName = LiteralPathSet)]
-    [Alias("PSPath", "FullName", "LP")]
-    [ValidateNotNullOrEmpty]
-    public string[] LiteralPath { get; set; } = [];
 
     /// <summary>Files with public keys that are trusted: PEM, or OpenPGP, armored or not.</summary>
     [Parameter]
@@ -74,8 +58,7 @@ public abstract class SifKeyCommand : OverlayToolsCommand
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
-        var literal = ParameterSetName == LiteralPathSet;
-        foreach (var path in ResolveExisting(literal ? LiteralPath : Path, literal))
+        foreach (var path in Images())
             ForTarget(path, () => Process(path));
     }
 
