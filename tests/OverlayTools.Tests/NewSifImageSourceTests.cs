@@ -64,6 +64,25 @@ public sealed class NewSifImageSourceTests : IDisposable
             StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("")]
+    [InlineData("-Deterministic")]
+    public void The_root_of_an_archive_keeps_its_owner_mode_and_time(string option)
+    {
+        NeedPacker();
+        Machine.NeedRoot();
+        Machine.Run("chown", "77:88", _directory["root"]);
+        Machine.Run("chmod", "2711", _directory["root"]);
+        Machine.Run("touch", "-d", "2001-02-03 04:05 UTC", _directory["root"]);
+        Machine.Run("tar", "-C", _directory["root"], "-cf", _directory["own.tar"], ".");
+        Made($"New-SifImage a.sif own.tar -FileSystem Squashfs {option}");
+        Dump(1);
+        // The first line is that of the root.
+        var root = Machine.Run("unsquashfs", "-lln", "-UTC", _directory["part"]).Output.Split('\n')
+            .First(line => line.StartsWith('d'));
+        Assert.Matches("^drwx--s--x 77/88 +[0-9]+ 2001-02-03 04:05 ", root);
+    }
+
     [Fact]
     public void An_ext3_holds_what_an_archive_has()
     {

@@ -1,4 +1,5 @@
 using OverlayTools.Ext;
+using OverlayTools.IO;
 using OverlayTools.Tar;
 
 namespace OverlayTools.Containers;
@@ -28,16 +29,11 @@ internal sealed class SquashfsPacker(
     /// <exception cref="EngineException"><see cref="ErrorIds.HelperFailed"/> with what it printed.</exception>
     public IReadOnlyList<string> PackTree(ExtNode root)
     {
-        // The archive has no member for the root: old versions would not take it.
-        string[] arguments =
-        [
-            "-", target, "-tar", .. s_quiet, "-root-mode", Convert.ToString(root.Permissions, 8), "-root-uid",
-            $"{root.UserId}", "-root-gid", $"{root.GroupId}",
-        ];
-        return Run(arguments, input =>
-        {
-            new TarTreeWriter(input, token).Write(root);
-        }, build.Deterministic ? LatestTime(root) : null);
+        var complaints = Run(["-", target, "-tar", .. s_quiet],
+            input => new TarTreeWriter(input, token, SquashfsRoot.Name).Write(root), build.Deterministic ? LatestTime(root) : null);
+        using var file = File.OpenHandle(target, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+        SquashfsRoot.Lift(new FileWindow(file));
+        return complaints;
     }
 
     private IReadOnlyList<string> Run(IEnumerable<string> arguments, Action<Stream>? feed, long? latestTime = null)
