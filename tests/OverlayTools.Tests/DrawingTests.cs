@@ -43,6 +43,19 @@ public sealed class DrawingTests : IDisposable
         Assert.Equal(map.Usage.SizeBytes, map.Usage.Parts.Sum(part => part.SizeBytes));
     }
 
+    [Fact]
+    public void What_lies_inside_an_object_is_text_that_people_read()
+    {
+        Assert.StartsWith($"{_directory["a.img"]}: ", Assert.Single(_session.Lines("\"$((Show-OverlayUsage a.img).Usage)\"")),
+            StringComparison.Ordinal);
+        Assert.StartsWith("Header: 0-128 Padding: 128-4096 Table: 4096-32176 ", Assert.Single(_session.Lines("\"$((Show-SifLayout 'c & d.sif').Ranges)\"")),
+            StringComparison.Ordinal);
+        Assert.Contains("Kernel: Available", Assert.Single(_session.Lines("\"$((Get-ContainerEngine Native).Capabilities)\"")),
+            StringComparison.Ordinal);
+        Assert.Contains(": squashfs ", Assert.Single(_session.Lines("(Invoke-ContainerWithOverlay 'c & d.sif' -PlanOnly -- x).Layers | ForEach-Object { \"$_\" }")),
+            StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(40)]
     [InlineData(80)]

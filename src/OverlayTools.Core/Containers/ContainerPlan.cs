@@ -166,6 +166,9 @@ public sealed record LayerPlan
 
     /// <summary>The FUSE program, for the drivers that need one.</summary>
     public string? Program { get; init; }
+
+    /// <summary>For example <c>/home/ana/overlay.img: ext3 on a loop device, writable</c>.</summary>
+    public override string ToString() => ContainerPlanText.Layer(this);
 }
 
 /// <summary>How the layers become one tree.</summary>

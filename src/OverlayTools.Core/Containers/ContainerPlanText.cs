@@ -73,7 +73,8 @@ public static class ContainerPlanText
     /// <summary>The environment, <c>NAME=value</c>, as it is unless the image's scripts set a variable.</summary>
     public static IReadOnlyList<string> Environment(ContainerPlan plan) => ContainerEnvironment.Merge(plan.Environment);
 
-    private static string Layer(LayerPlan layer)
+    /// <summary>A layer: what it is, how it is mounted, and whether anything may change in it.</summary>
+    public static string Layer(LayerPlan layer)
     {
         var driver = layer.Driver switch
         {

@@ -38,6 +38,10 @@ public sealed record OverlayUsage
 
     /// <summary>The file system cut into equal parts, from its start to its end; the last one may be shorter.</summary>
     public required IReadOnlyList<OverlayUsagePart> Parts { get; init; }
+
+    /// <summary>For example <c>/home/ana/overlay.img: 18976768 of 209715200 bytes used</c>.</summary>
+    public override string ToString() =>
+        $"{Path}{(Id is { } id ? $" ({id})" : string.Empty)}: {SizeBytes - FreeBytes} of {SizeBytes} bytes used";
 }
 
 /// <summary>A part of an overlay image.</summary>

@@ -33,6 +33,9 @@ public sealed record SifRange(SifRangeKind Kind, long Offset, long SizeBytes, ui
 {
     private long End => Offset + SizeBytes;
 
+    /// <summary>For example <c>Object 1: 32768-1073152</c>, the second number being the first byte after it.</summary>
+    public override string ToString() => $"{Kind}{(Id is { } id ? $" {id}" : string.Empty)}: {Offset}-{End}";
+
     /// <summary>The whole file, cut into ranges; an object with a fault, or within another, is left out.</summary>
     internal static IReadOnlyList<SifRange> Of(SifImage image, SafeFileHandle? file)
     {

@@ -61,6 +61,9 @@ public sealed record EngineCapability
 
     /// <summary>The command that mends the lack, to be run by root; null where nothing is lacking, or nothing helps.</summary>
     public string? Remedy { get; init; }
+
+    /// <summary>For example <c>Unshare: Available</c>.</summary>
+    public override string ToString() => $"{Name}: {State}";
 }
 
 /// <summary>What can run containers, and whether it can here.</summary>

@@ -46,7 +46,11 @@ public sealed record SifSignatureCheck
 /// <c>SHA256:</c> and the hash of the public key, as <c>ssh-keygen -l</c> shows it.</param>
 /// <param name="KeyPath">The file that the key was read from.</param>
 /// <param name="UserId">The first user id of an OpenPGP key, or the subject of a certificate; null for others.</param>
-public sealed record SifSigner(string KeyId, string KeyPath, string? UserId);
+public sealed record SifSigner(string KeyId, string KeyPath, string? UserId)
+{
+    /// <summary>The key, and whose it says to be.</summary>
+    public override string ToString() => UserId is null ? KeyId : $"{KeyId} ({UserId})";
+}
 
 /// <summary>What was found out about all signatures of an image.</summary>
 /// <param name="Signatures">One for each signature object, in the order of the table.</param>
