@@ -1,3 +1,4 @@
+using OverlayTools.Native;
 using OverlayTools.Overlays;
 
 namespace OverlayTools.Containers;
@@ -11,7 +12,7 @@ public static class ContainerRunner
     public static ContainerPlan Plan(ContainerRequest request)
     {
         ContainerPlanner.CheckOptions(request);
-        using var images = new ImageSet { OnlyLooks = true };
+        using var images = new ImageSet { OnlyLooks = true, MountsAsRoot = MountsAsRoot(request) };
         var stack = ImageOpener.Open(request, images) with { DataImages = BindImageOpener.Open(request, images) };
         var plan = ContainerPlanner.Plan(ForDirectories(request, stack), stack, Machine.ReadFacts(), SessionDirectory.Choose());
         return plan with { Warnings = [.. images.Warnings, .. plan.Warnings] };
@@ -71,6 +72,9 @@ public static class ContainerRunner
         }
     }
 
+    private static bool MountsAsRoot(ContainerRequest request) =>
+        IdentityPlanner.IsRoot(request, User.EffectiveId(), Capabilities.MayMount());
+
     // A copy of a directory would have to be cleared away; in memory, what changes is gone by itself.
     private static ContainerRequest ForDirectories(ContainerRequest request, LayerStack stack) =>
         request.Ephemeral && stack.Overlays.All(layer => layer.ReadOnly) ? request with { WritableTmpfs = true } : request;
@@ -81,6 +85,7 @@ public static class ContainerRunner
         var images = new ImageSet
         {
             NamesHolders = namesHolders,
+            MountsAsRoot = MountsAsRoot(request),
             Owner = request.FakeRoot ? OverlayOwner.Root : OverlayOwner.Caller,
             Progress = progress,
             Token = token,

@@ -37,7 +37,7 @@ internal static class DirectoryOverlays
         {
             Kind = LayerKind.Directory,
             Path = path,
-            HasForeignMarks = hasUpper && User.EffectiveId() == 0 && HidesFromRoot(directory, path, readOnly, set),
+            HasForeignMarks = hasUpper && set.MountsAsRoot && HidesFromRoot(directory, path, readOnly, set),
             ReadOnly = readOnly,
             HasUpper = hasUpper,
             UpperOwner = status is { } known ? (known.UserId, known.GroupId) : null,

@@ -1,7 +1,6 @@
 using OverlayTools.Ext;
 using OverlayTools.Ext.Check;
 using OverlayTools.IO;
-using OverlayTools.Native;
 using OverlayTools.Overlays;
 
 namespace OverlayTools.Containers;
@@ -113,7 +112,7 @@ internal static class Ext3Layers
 
     private static LayerSource SettleMarks(LayerSource layer, OpenImage file, ImageSet set)
     {
-        var asRoot = User.EffectiveId() == 0;
+        var asRoot = set.MountsAsRoot;
         var window = Window(layer, file);
         var known = MarkStamp.Read(ExtSuperblock.Read(window));
         // An ordinary user's driver reads all but what root's kernel wrote, which our own stamp tells of.

@@ -8,8 +8,7 @@ internal static class IdentityPlanner
     /// <param name="facts">The user and the machine.</param>
     public static IdentityPlan Plan(ContainerRequest request, MachineFacts facts)
     {
-        // Root without the capability to mount (in a container, say) has it in a user namespace of its own.
-        if (facts.UserId == 0 && facts.MayMount && !request.UserNamespace)
+        if (IsRoot(request, facts.UserId, facts.MayMount))
             return new IdentityPlan(IdentityKind.Root, 0, 0, [], []);
 
         var root = request.FakeRoot || facts.UserId == 0;
@@ -25,6 +24,10 @@ internal static class IdentityPlanner
             [self, new IdMapping(1, users.Start, users.Count)],
             [selfGroup, new IdMapping(1, groups.Start, groups.Count)]);
     }
+
+    /// <summary>Whether the container is the real root's. Root without the capability to mount (in a container, say) has
+    /// it in a user namespace of its own.</summary>
+    public static bool IsRoot(ContainerRequest request, uint userId, bool mayMount) => userId == 0 && mayMount && !request.UserNamespace;
 
     /// <summary>The command <c>fakeroot</c>, where root is asked for and no other id is mapped: it makes believe that
     /// files have the owners that they were given.</summary>

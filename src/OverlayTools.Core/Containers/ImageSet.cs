@@ -34,6 +34,9 @@ internal sealed class ImageSet : IDisposable
     /// <summary>Whether nothing is to be changed, nor copied: a plan is made, and no container.</summary>
     public bool OnlyLooks { get; init; }
 
+    /// <summary>Whether the real root's kernel mounts the images, and no user namespace.</summary>
+    public bool MountsAsRoot { get; init; }
+
     /// <summary>Adds an open file.</summary>
     public OpenImage Add(SafeFileHandle file, string path)
     {

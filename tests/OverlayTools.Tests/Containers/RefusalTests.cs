@@ -1,4 +1,5 @@
 using OverlayTools.Overlays;
+using OverlayTools.TestSupport;
 
 namespace OverlayTools.Tests.Containers;
 
@@ -44,6 +45,31 @@ public class RefusalTests
             ErrorIds.OptionConflict, ErrorIds.OverlayInUse, ErrorIds.OverlayNotExt3,
         ];
         Assert.Equal(expected.Select(id => id + " 255"), output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+    }
+
+    [Fact]
+    public void Root_without_the_right_to_mount_runs_in_a_user_namespace_or_hears_why_not()
+    {
+        using var scene = new Scene(Who.Root);
+        scene.Lines(scene.NewOverlay("o.img"));
+        string[] dropped = ["setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin", "--"];
+        var command = scene.CommandLine(scene.Invoke("-Overlay o.img", "id -u; echo $$ >/data/new; rm /data/a; ls /data"),
+            "$LASTEXITCODE; ($Error[0].FullyQualifiedErrorId -split ',')[0]; $Error[0].ErrorDetails.RecommendedAction");
+        var (_, output, error) = Machine.RunWith(dropped[0], [.. dropped.Skip(1), .. command], null, scene.Folder);
+        Assert.Equal(string.Empty, error);
+        Assert.Equal("0\nnew\nsub\n0\n", output.TrimEnd() + "\n");
+        scene.AssertNothingLeft();
+        scene.AssertClean("o.img");
+        // What was deleted is so for root with all rights, too.
+        Assert.Equal(["new", "sub"], scene.Lines(scene.Invoke("-Overlay o.img:ro", "ls /data")));
+
+        // As in another container that allows neither.
+        string[] denied = ["--user", "--map-root-user", "--mount", "sh", "-c", "echo 0 >/proc/sys/user/max_user_namespaces && exec \"$@\"", "sh"];
+        (_, output, error) = Machine.RunWith("unshare", [.. denied, .. dropped, .. command], null, scene.Folder);
+        Assert.StartsWith("255\nNamespaceUnavailable\n", output);
+        Assert.Contains("CAP_SYS_ADMIN", error);
+        Assert.Contains("run the outer container with CAP_SYS_ADMIN", output);
+        scene.AssertNothingLeft();
     }
 
     [Fact]

@@ -90,6 +90,9 @@ public sealed record ContainerEngine
     /// <summary>Whether its set-user-id program does not mount the ext3 overlays of ordinary users.</summary>
     internal bool RefusesSetuidExt3 { get; init; }
 
+    /// <summary>Whether nothing keeps it from running but that the kernel makes this user no namespaces.</summary>
+    internal bool LacksOnlyNamespaces { get; init; }
+
     /// <summary>What it needs, each with whether it is there; empty for an engine that looks after itself.</summary>
     public IReadOnlyList<EngineCapability> Capabilities { get; init; } = [];
 

@@ -6,7 +6,7 @@ public static class EngineChooser
     /// <summary>The engine that runs a request.</summary>
     /// <param name="request">What to run, and by what.</param>
     /// <param name="find">Says of an engine whether it is available; asked only for those that matter.</param>
-    /// <exception cref="EngineException"><see cref="ErrorIds.RuntimeNotFound"/> or
+    /// <exception cref="EngineException"><see cref="ErrorIds.RuntimeNotFound"/>, <see cref="ErrorIds.NamespaceUnavailable"/> or
     /// <see cref="ErrorIds.ContainerImagePull"/>.</exception>
     public static ContainerEngine Choose(ContainerRequest request, Func<ContainerEngineKind, ContainerEngine> find)
     {
@@ -52,7 +52,8 @@ public static class EngineChooser
     }
 
     private static EngineException Unavailable(ContainerEngine engine, ContainerRequest request) =>
-        new(ErrorIds.RuntimeNotFound, $"The engine {engine.Engine} cannot be used here. {engine.Reason}",
+        new(engine.LacksOnlyNamespaces ? ErrorIds.NamespaceUnavailable : ErrorIds.RuntimeNotFound,
+            $"The engine {engine.Engine} cannot be used here. {engine.Reason}",
             engine.Remedies.Count > 0
                 ? $"As root: {string.Join("; ", engine.Remedies)}. Get-ContainerEngine -Detailed shows everything."
                 : "Get-ContainerEngine shows what this machine can do.",

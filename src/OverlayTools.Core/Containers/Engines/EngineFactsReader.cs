@@ -8,8 +8,6 @@ namespace OverlayTools.Containers.Engines;
 /// <summary>Looks at this machine.</summary>
 internal static class EngineFactsReader
 {
-    private const int SystemAdministration = 21; // CAP_SYS_ADMIN, linux/capability.h
-
     private static readonly string[] s_fileSystems = ["overlay", "squashfs", "ext3", "ext4", "fuse"];
 
     /// <summary>What a normal run has to know: which programs are there, and what the kernel lets this user do. Takes
@@ -32,7 +30,7 @@ internal static class EngineFactsReader
         {
             UserId = userId,
             UserName = userId.ToString(CultureInfo.InvariantCulture),
-            CanAdminister = HasCapability(SystemAdministration),
+            CanAdminister = Capabilities.MayMount(),
             KernelRelease = string.Empty,
         };
     }
@@ -62,21 +60,22 @@ internal static class EngineFactsReader
             .AsParallel()
             .Select(helper => (Name: helper.Names[0], Facts: ReadProgram(helper, withVersions)))
             .ToList();
-        var userNamespace = init is null || (userId == 0 && !withVersions)
+        var mayMount = Capabilities.MayMount();
+        var userNamespace = init is null || (userId == 0 && mayMount && !withVersions)
             ? null
             : Try(init.Path, "userxattr", "--user", "--map-root-user", "--mount");
         return new EngineFacts
         {
             UserId = userId,
             UserName = name,
-            CanAdminister = HasCapability(SystemAdministration),
+            CanAdminister = mayMount,
             KernelRelease = ReadText("/proc/sys/kernel/osrelease") ?? RuntimeInformation.OSDescription,
             Packages = Packages.ToolOf(ReadLines("/etc/os-release")),
             MaximumUserNamespaces = ReadNumber("/proc/sys/user/max_user_namespaces"),
             UnprivilegedUserNamespaces = ReadNumber("/proc/sys/kernel/unprivileged_userns_clone"),
             AppArmorRestriction = ReadNumber("/proc/sys/kernel/apparmor_restrict_unprivileged_userns"),
             UserNamespace = userNamespace,
-            MountNamespace = init is null || userId != 0 ? null : Try(init.Path, string.Empty, "--mount"),
+            MountNamespace = init is null || userId != 0 || !mayMount ? null : Try(init.Path, string.Empty, "--mount"),
             SubordinateUserIds = SubordinateIds.Read("/etc/subuid", name, userId),
             SubordinateGroupIds = SubordinateIds.Read("/etc/subgid", name, userId),
             FuseError = OpenError("/dev/fuse"),
@@ -183,15 +182,6 @@ internal static class EngineFactsReader
         }
 
         return new NamespaceTrial(null, tmpfs, steps.GetValueOrDefault(InitProtocol.OverlayStep), steps.GetValueOrDefault(InitProtocol.ReplaceStep));
-    }
-
-    private static bool HasCapability(int number)
-    {
-        const string field = "CapEff:";
-        var line = ReadLines("/proc/self/status").FirstOrDefault(line => line.StartsWith(field, StringComparison.Ordinal));
-        return line is not null
-            && ulong.TryParse(line[field.Length..].Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out var set)
-            && (set >> number & 1) != 0;
     }
 
     private static HashSet<string> ReadFileSystems()

@@ -19,6 +19,10 @@ public static class EngineJudgement
     {
         var capabilities = NativeCapabilities.Of(facts);
         var blocking = capabilities.Where(capability => capability.State == CapabilityState.Blocking).ToList();
+        // Where nothing can be mounted, all that root lacks for it is part of the reason.
+        if (blocking.Exists(NativeCapabilities.IsNamespace))
+            blocking = [.. capabilities.Where(capability => blocking.Contains(capability)
+                || (capability.State == CapabilityState.Missing && NativeCapabilities.IsNamespace(capability)))];
         var missing = capabilities.Where(capability => capability.State == CapabilityState.Missing).ToList();
         return new ContainerEngine
         {
@@ -30,6 +34,7 @@ public static class EngineJudgement
             Version = facts.Init?.Version,
             Path = facts.Init?.Path,
             IsSetuid = false,
+            LacksOnlyNamespaces = blocking.Count > 0 && blocking.TrueForAll(NativeCapabilities.IsNamespace),
             Capabilities = capabilities,
             Remedies = [.. blocking.Concat(missing).Select(capability => capability.Remedy).OfType<string>().Distinct()],
         };
@@ -41,6 +46,9 @@ internal sealed class NativeCapabilities
 {
     /// <summary>mount_setattr(2), the newest system call that every container needs.</summary>
     private static readonly Version s_leastKernel = new(5, 12);
+
+    private const string MountNamespaces = "MountNamespace";
+    private const string UserNamespaces = "UserNamespaces";
 
     private static readonly HelperProgram s_fakeroot =
         new(["fakeroot-sysv", "fakeroot"], "fakeroot", "pretend to own files with -FakeRoot and no subordinate ids");
@@ -60,7 +68,11 @@ internal sealed class NativeCapabilities
         new(["sqfstar"], "squashfs-tools", "pack squashfs from a tar archive"), s_e2fsck,
     ];
 
-    private bool IsRoot => _facts.UserId == 0;
+    // Root without the capability, in another container say, mounts in a user namespace, like everybody.
+    private bool MountsAsRoot => _facts is { UserId: 0, CanAdminister: true };
+
+    /// <summary>Whether a capability is the kernel's leave, which nothing that one installs gives.</summary>
+    public static bool IsNamespace(EngineCapability capability) => capability.Name is MountNamespaces or UserNamespaces;
 
     public static IReadOnlyList<EngineCapability> Of(EngineFacts facts)
     {
@@ -105,16 +117,8 @@ internal sealed class NativeCapabilities
 
     private void Namespaces()
     {
-        if (IsRoot)
-        {
-            var works = _facts.CanAdminister && _facts.MountNamespace is not { Works: false };
-            Add("MountNamespace", works, CapabilityState.Blocking, "set up mounts",
-                works ? string.Empty
-                : !_facts.CanAdminister ? "root lacks the capability CAP_SYS_ADMIN here, as in another container"
-                : "a mount namespace cannot be used: " + Failure(_facts.MountNamespace!),
-                works ? null : "run the outer container with CAP_SYS_ADMIN");
-        }
-
+        if (_facts.UserId == 0)
+            MountNamespace();
         var trial = _facts.UserNamespace;
         var (allowed, detail, remedy) = ForbiddenBy();
         if (trial is { Works: false })
@@ -127,8 +131,19 @@ internal sealed class NativeCapabilities
             (allowed, detail, remedy) = (true, "tried", null); // whatever the settings say
         }
 
-        Add("UserNamespaces", allowed, IsRoot ? CapabilityState.Missing : CapabilityState.Blocking,
-            IsRoot ? "run with -UserNamespace" : "be allowed to mount", detail, remedy);
+        Add(UserNamespaces, allowed, MountsAsRoot ? CapabilityState.Missing : CapabilityState.Blocking,
+            MountsAsRoot ? "run with -UserNamespace" : "be allowed to mount", detail, remedy);
+    }
+
+    private void MountNamespace()
+    {
+        var works = MountsAsRoot && _facts.MountNamespace is not { Works: false };
+        Add(MountNamespaces, works, MountsAsRoot ? CapabilityState.Blocking : CapabilityState.Missing,
+            MountsAsRoot ? "set up mounts" : "mount with the kernel's own drivers",
+            works ? string.Empty
+            : !MountsAsRoot ? "root lacks the capability CAP_SYS_ADMIN here, as in another container"
+            : "a mount namespace cannot be used: " + Failure(_facts.MountNamespace!),
+            works ? null : "run the outer container with CAP_SYS_ADMIN");
     }
 
     // Which setting forbids user namespaces.
@@ -136,7 +151,7 @@ internal sealed class NativeCapabilities
     {
         if (_facts.MaximumUserNamespaces == 0)
             return (false, "user.max_user_namespaces is 0: user namespaces are switched off", "sysctl -w user.max_user_namespaces=15000");
-        if (IsRoot)
+        if (MountsAsRoot)
             return (true, string.Empty, null);
         if (_facts.UnprivilegedUserNamespaces == 0)
             return (false, "kernel.unprivileged_userns_clone is 0: only root may make user namespaces", "sysctl -w kernel.unprivileged_userns_clone=1");
@@ -152,7 +167,7 @@ internal sealed class NativeCapabilities
     private void Ids()
     {
         var has = _facts.SubordinateUserIds is not null && _facts.SubordinateGroupIds is not null;
-        var lack = IsRoot ? CapabilityState.NotNeeded : CapabilityState.Missing;
+        var lack = MountsAsRoot ? CapabilityState.NotNeeded : CapabilityState.Missing;
         Add("SubordinateIds", has, lack, "give files to several users with -FakeRoot",
             has ? string.Create(CultureInfo.InvariantCulture,
                 $"{_facts.SubordinateUserIds!.Value.Count} ids from {_facts.SubordinateUserIds.Value.Start}")
@@ -167,29 +182,29 @@ internal sealed class NativeCapabilities
                 Program(mapper, lack);
         }
 
-        Program(s_fakeroot, has || IsRoot ? CapabilityState.NotNeeded : CapabilityState.Missing);
+        Program(s_fakeroot, has || MountsAsRoot ? CapabilityState.NotNeeded : CapabilityState.Missing);
     }
 
     private void Overlayfs()
     {
-        var trial = IsRoot ? _facts.MountNamespace : _facts.UserNamespace;
+        var trial = MountsAsRoot ? _facts.MountNamespace : _facts.UserNamespace;
         var known = _facts.FileSystems.Contains("overlay");
         var hasFuse = _facts.Programs.ContainsKey(HelperProgram.FuseOverlayfs.Names[0]);
         var error = trial?.OverlayError is > 0 ? trial.OverlayError : trial?.ReplaceError is > 0 ? trial.ReplaceError : null;
         var works = trial?.OverlayError is 0 ? error is null : trial?.OverlayError is null && known;
         var detail = works
-            ? (trial?.OverlayError is 0 ? (IsRoot ? "tried" : "tried, with userxattr") : string.Empty)
+            ? (trial?.OverlayError is 0 ? (MountsAsRoot ? "tried" : "tried, with userxattr") : string.Empty)
             : error is { } number ? $"the kernel's overlayfs refuses it: {new LinuxException("mount", number).Message}"
             : "the kernel knows no overlayfs";
         Add("KernelOverlayfs", works, hasFuse ? CapabilityState.Missing : CapabilityState.Blocking,
             hasFuse ? "stack layers at full speed" : "stack layers",
             detail, works || known ? null : "modprobe overlay");
-        Program(HelperProgram.FuseOverlayfs, IsRoot ? CapabilityState.NotNeeded : CapabilityState.Missing);
+        Program(HelperProgram.FuseOverlayfs, MountsAsRoot ? CapabilityState.NotNeeded : CapabilityState.Missing);
     }
 
     private void Fuse()
     {
-        var lack = IsRoot ? CapabilityState.NotNeeded : CapabilityState.Missing;
+        var lack = MountsAsRoot ? CapabilityState.NotNeeded : CapabilityState.Missing;
         var error = _facts.FuseError;
         Add("FuseDevice", error == 0, lack, "mount images as an ordinary user",
             error == 0 ? string.Empty
@@ -204,7 +219,7 @@ internal sealed class NativeCapabilities
     // Only root mounts images with the kernel's own drivers.
     private void KernelMounts()
     {
-        var lack = IsRoot ? CapabilityState.Missing : CapabilityState.NotNeeded;
+        var lack = MountsAsRoot ? CapabilityState.Missing : CapabilityState.NotNeeded;
         var none = _facts.LoopError is Errno.ENOENT or Errno.ENODEV or Errno.ENXIO;
         Add("LoopDevices", _facts.LoopError == 0, lack, "mount images as root",
             _facts.LoopError == 0 ? string.Create(CultureInfo.InvariantCulture, $"{_facts.LoopDevices} devices so far")

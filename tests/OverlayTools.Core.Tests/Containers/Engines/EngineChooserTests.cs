@@ -58,6 +58,17 @@ public sealed class EngineChooserTests
         Assert.Contains("mend it", error.RecommendedAction);
     }
 
+    [Theory]
+    [InlineData(Auto)]
+    [InlineData(Native)]
+    public void Where_only_the_kernel_refuses_the_error_says_that(ContainerEngineKind wanted)
+    {
+        var error = Assert.Throws<EngineException>(() => EngineChooser.Choose(
+            s_file with { Engine = wanted }, kind => Finder([])(kind) with { LacksOnlyNamespaces = kind == Native }));
+        Assert.Equal(ErrorIds.NamespaceUnavailable, error.ErrorId);
+        Assert.Contains("mend it", error.RecommendedAction);
+    }
+
     [Fact]
     public void Another_helps_out_where_ours_lacks_a_program_and_the_user_left_it_open()
     {

@@ -84,11 +84,22 @@ public sealed class EngineJudgementTests
     }
 
     [Fact]
-    public void Root_without_the_right_to_mount_runs_nothing()
+    public void Root_without_the_right_to_mount_needs_a_user_namespace()
     {
-        var native = Native(s_root with { CanAdminister = false });
-        Assert.False(native.Available);
+        var lacking = s_root with { CanAdminister = false, MountNamespace = null };
+        var native = Native(lacking);
+        Assert.True(native.Available);
         Assert.Contains("CAP_SYS_ADMIN", native.Reason);
+        Assert.False(native.LacksOnlyNamespaces);
+
+        native = Native(lacking with { UserNamespace = new NamespaceTrial("unshare failed: Operation not permitted") });
+        Assert.False(native.Available);
+        Assert.True(native.LacksOnlyNamespaces);
+        Assert.Contains("CAP_SYS_ADMIN", native.Reason);
+        Assert.Contains("Operation not permitted", native.Reason);
+        Assert.Contains("run the outer container with CAP_SYS_ADMIN", native.Remedies);
+        // What can be installed comes first.
+        Assert.False(Native(lacking with { Init = null, UserNamespace = new NamespaceTrial("no") }).LacksOnlyNamespaces);
     }
 
     [Fact]
