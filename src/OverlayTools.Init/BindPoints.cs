@@ -24,24 +24,19 @@ internal sealed class BindPoints(ContainerPlan plan)
         Directory.CreateDirectory(skeleton);
         using var root = Open.File(SessionLayout.Layer(plan, 0), Open.PathOnly | Open.Directory);
         using var below = Open.File(skeleton, Open.PathOnly | Open.Directory);
-        foreach (var (destination, isDirectory) in Needed())
-        {
-            if (TreePath.Resolve(root, destination) is { Exists: false } missing)
-                TreePath.Make(below, missing.Path, isDirectory, DirectoryMode, FileMode);
-        }
+        foreach (var (path, isDirectory) in Missing(root))
+            TreePath.Make(below, path, isDirectory, DirectoryMode, FileMode);
     }
 
     /// <summary>Makes what the merged tree still lacks, if it can be written.</summary>
     public void MakeInTree()
     {
         using var tree = Open.File(SessionLayout.FinalTree(plan), Open.PathOnly | Open.Directory);
-        foreach (var (destination, isDirectory) in Needed())
+        foreach (var (path, isDirectory) in Missing(tree))
         {
-            if (TreePath.Resolve(tree, destination) is not { Exists: false } missing)
-                continue;
             try
             {
-                _made.AddRange(TreePath.Make(tree, missing.Path, isDirectory, DirectoryMode, FileMode));
+                _made.AddRange(TreePath.Make(tree, path, isDirectory, DirectoryMode, FileMode));
             }
             catch (LinuxException)
             {
@@ -57,14 +52,12 @@ internal sealed class BindPoints(ContainerPlan plan)
         var top = SessionLayout.Top(plan);
         var any = false;
         using var tree = Open.File(SessionLayout.FinalTree(plan), Open.PathOnly | Open.Directory);
-        foreach (var (destination, isDirectory) in Needed())
+        foreach (var (path, isDirectory) in Missing(tree))
         {
-            if (TreePath.Resolve(tree, destination) is not { Exists: false } missing)
-                continue;
             Directory.CreateDirectory(top);
             using var layer = Open.File(top, Open.PathOnly | Open.Directory);
-            TreePath.Make(layer, missing.Path, isDirectory, DirectoryMode, FileMode);
-            CopyOwners(tree, layer, missing.Path);
+            TreePath.Make(layer, path, isDirectory, DirectoryMode, FileMode);
+            CopyOwners(tree, layer, path);
             any = true;
         }
 
@@ -106,16 +99,22 @@ internal sealed class BindPoints(ContainerPlan plan)
         _made.Clear();
     }
 
-    // Where a mount covers the place, what lies in the tree does not show: what is needed below it is the mount's.
-    private IEnumerable<(string Destination, bool IsDirectory)> Needed()
+    // What a tree lacks of the places that mounts need, without links. Where a mount covers the place, what lies in the
+    // tree does not show: what is needed below it is the mount's.
+    private IEnumerable<(string Path, bool IsDirectory)> Missing(SafeFileHandle tree)
     {
         var covered = new List<string>();
         foreach (var mount in plan.Mounts)
         {
             if (mount.Kind == MountKind.Account)
                 continue;
-            if (!covered.Exists(outer => mount.Destination.StartsWith(outer + "/", StringComparison.Ordinal)))
-                yield return (mount.Destination, mount.Kind == MountKind.Image ? DataImages.IsDirectory(plan, mount) : mount.IsDirectory);
+            if (!covered.Exists(outer => mount.Destination.StartsWith(outer + "/", StringComparison.Ordinal))
+                && !(mount.CoversLink && TreePath.Has(tree, mount.Destination))
+                && TreePath.Resolve(tree, mount.Destination) is { Exists: false } missing)
+            {
+                yield return (missing.Path, mount.Kind == MountKind.Image ? DataImages.IsDirectory(plan, mount) : mount.IsDirectory);
+            }
+
             covered.Add(mount.Destination.TrimEnd('/'));
         }
     }

@@ -64,7 +64,7 @@ internal sealed class ContainerMounts(ContainerPlan plan, SafeFileHandle root, S
 
     private SafeFileHandle? FindTarget(MountPlan mount, out string reason)
     {
-        var target = Openat2.TryInRoot(root, mount.Destination, Open.PathOnly, out var errno);
+        var target = Openat2.TryInRoot(root, mount.Destination, Open.PathOnly | (mount.CoversLink ? Open.NoFollow : 0), out var errno);
         reason = errno == Errno.ENOENT ? "does not exist" : "cannot be reached";
         if (target is not null || errno != Errno.ENOENT || mount.Kind == MountKind.Account
             || TreePath.Resolve(root, mount.Destination) is not { Exists: false } place

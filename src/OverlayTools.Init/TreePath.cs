@@ -26,7 +26,7 @@ internal static class TreePath
                 if (resolved.Count > 0)
                     resolved.RemoveAt(resolved.Count - 1);
                 // What does not exist may be above something that does.
-                exists = exists || Exists(root, resolved);
+                exists = exists || Has(root, "/" + string.Join('/', resolved));
                 continue;
             }
 
@@ -115,9 +115,10 @@ internal static class TreePath
     /// <summary>A path that leads to an open file, for calls that take only paths.</summary>
     public static string InProc(SafeFileHandle handle) => $"/proc/self/fd/{handle.DangerousGetHandle()}";
 
-    private static bool Exists(SafeFileHandle root, List<string> path)
+    /// <summary>Whether there is something at a path, be it a link that leads nowhere.</summary>
+    public static bool Has(SafeFileHandle root, string path)
     {
-        using var handle = Openat2.TryInRoot(root, "/" + string.Join('/', path), Open.PathOnly | Open.NoFollow, out _);
+        using var handle = Openat2.TryInRoot(root, path, Open.PathOnly | Open.NoFollow, out _);
         return handle is not null;
     }
 

@@ -71,6 +71,10 @@ public sealed record MountPlan
     /// <summary>Whether it is left out when the container shows the same file there anyway.</summary>
     public bool SkipIfSame { get; init; }
 
+    /// <summary>Whether a link of the image at the destination is itself covered. What it leads to stays the image's: without
+    /// that, a host's time zone would be seen under the name of the image's.</summary>
+    public bool CoversLink { get; init; }
+
     /// <summary>Index into <see cref="ContainerPlan.DataImages"/>.</summary>
     public int Image { get; init; } = -1;
 

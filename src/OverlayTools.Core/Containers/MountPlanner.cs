@@ -62,7 +62,8 @@ internal static class MountPlanner
     {
         if (Without(request, NoMountNames.BindPaths))
             return;
-        foreach (var path in new[] { "/etc/localtime", "/etc/hosts" })
+        const string localTime = "/etc/localtime";
+        foreach (var path in new[] { localTime, "/etc/hosts" })
         {
             if (Without(request, path))
                 continue;
@@ -70,7 +71,7 @@ internal static class MountPlanner
                 mounts.Add(StagedFile("hosts", path, LocalHosts));
             // A host without the file has nothing to share.
             else if (facts.IsDirectory(path) == false)
-                mounts.Add(Bind(path, isDirectory: false));
+                mounts.Add(Bind(path, isDirectory: false) with { CoversLink = path == localTime });
         }
     }
 

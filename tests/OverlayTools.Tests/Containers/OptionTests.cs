@@ -30,6 +30,58 @@ public class OptionTests
     }
 
     [Theory]
+    [InlineData(Who.Root, "")]
+    [InlineData(Who.User, "")]
+    [InlineData(Who.FakeRoot, "")]
+    [InlineData(Who.Root, "o")]
+    [InlineData(Who.User, "o")]
+    public void What_is_bound_over_a_link_of_the_image_shows_where_Apptainer_shows_it(Who who, string overlay)
+    {
+        using var scene = new Scene(who);
+        scene.MakeDirectoryImage();
+        Directory.CreateDirectory(scene["root/zone"]);
+        File.WriteAllText(scene["root/zone/image"], "the image's zone");
+        foreach (var (link, target) in new[]
+        {
+            // A link in the image leads nowhere but in the image, however many steps it goes up.
+            ("localtime", "/zone/image"), ("hosts", "../../../../data/hosts"), ("resolv.conf", "/run/gone/resolv.conf"),
+        })
+            File.CreateSymbolicLink(scene["root/etc/" + link], target);
+        File.WriteAllText(scene["root/data/hosts"], "the image's hosts");
+        File.CreateSymbolicLink(scene["root/data/link"], "../data/sub");
+        File.CreateSymbolicLink(scene["root/data/away"], "/nowhere/yet");
+        Directory.CreateDirectory(scene["bound"]);
+        File.WriteAllText(scene["bound/f"], "bound");
+        foreach (var name in new[] { "root", "bound" })
+            scene.Own(scene[name]);
+        const string probe = """
+            for f in /etc/localtime /etc/hosts /etc/resolv.conf /zone/image /data/hosts; do
+                if test -L $f; then echo "$f is a link"; fi
+                md5sum $f
+            done
+            ls /data/link /data/sub /nowhere/yet
+            """;
+        File.WriteAllText(scene["probe"], probe);
+        foreach (var name in new[] { "o", "o2" })
+        {
+            Directory.CreateDirectory(scene[name]);
+            scene.Own(scene[name]);
+        }
+
+        var binds = new[] { "bound:/data/link", "bound:/data/away", "probe:/probe" }.Select(bind => scene[bind]).ToList();
+        var ours = scene.Lines(scene.Invoke(
+            $"-Bind {string.Join(", ", binds.Select(bind => $"'{bind}'"))}{(overlay == "" ? "" : " -Overlay " + overlay)}", ". /probe", "root"));
+        var theirs = scene.Apptainer(
+            string.Join(' ', binds.Select(bind => "--bind " + bind)) + (overlay == "" ? "" : $" --overlay {overlay}2"), ". /probe", "root");
+        Assert.Equal(theirs.Split('\n', StringSplitOptions.RemoveEmptyEntries), ours);
+        Assert.Equal("the image's zone", File.ReadAllText(scene["root/zone/image"]));
+        Assert.DoesNotContain("/etc/localtime is a link", ours);
+        Assert.Contains("/etc/hosts is a link", ours);
+        var host = Machine.Run("md5sum", "/etc/localtime").Output.Split(' ')[0];
+        Assert.Equal(host, ours[0].Split(' ')[0]);
+    }
+
+    [Theory]
     [InlineData(Who.Root)]
     [InlineData(Who.User)]
     public void A_bind_that_cannot_be_made_is_an_error_and_makes_nothing_on_the_host(Who who)
