@@ -58,11 +58,11 @@ internal static class Entrance
         foreach (var directory in plan.WorkingDirectories)
         {
             var errno = Namespaces.TryChangeDirectory(directory);
+            // One that was asked for is called by its own name, as Apptainer does; the caller's stays what the caller calls it.
             if (errno == 0)
-                return directory;
+                return plan.WorkingDirectoryRequired ? Environment.CurrentDirectory : directory;
             if (plan.WorkingDirectoryRequired)
-                throw new EngineException(ErrorIds.ContainerStartFailed,
-                    $"The working directory cannot be entered in the container: {new LinuxException("chdir", errno, directory).Message}");
+                throw CannotEnter(directory, errno);
         }
 
         Namespaces.ChangeDirectory("/");
@@ -110,6 +110,10 @@ internal static class Entrance
                 : Processes.Execute),
             command[0]);
     }
+
+    /// <summary>The error that the working directory that was asked for cannot be entered.</summary>
+    public static EngineException CannotEnter(string directory, int errno) => new(ErrorIds.ContainerStartFailed,
+        $"The working directory cannot be entered in the container: {new LinuxException("chdir", errno, directory).Message}");
 
     /// <summary>Says that the command could not be executed.</summary>
     /// <returns>The exit code.</returns>

@@ -56,9 +56,12 @@ internal static class JoinedCommand
             throw HasEnded(Errno.ESRCH);
         if (ActionCommand.Resolve(plan, path => IsProgram(root, path)) is not { } command)
             return 0;
-        var directory = plan.WorkingDirectories.FirstOrDefault(path => Exists(root, path)) ?? "/";
+        var required = plan.WorkingDirectoryRequired ? plan.WorkingDirectories[0] : null;
+        var directory = required is null
+            ? plan.WorkingDirectories.FirstOrDefault(path => Exists(root, path)) ?? "/"
+            : TreePath.Resolve(root, required)?.Path ?? required;
         var environment = ContainerEnvironment.Merge(plan.Environment, ImageVariables(plan, root, scripts), directory);
-        foreach (var path in plan.WorkingDirectories.Append("/"))
+        foreach (var path in required is null ? plan.WorkingDirectories.Append("/") : [required])
             entry.AddDirectory(path);
         _ = CommandSearch.Execute(command, environment, (path, arguments, _) =>
         {
@@ -74,6 +77,10 @@ internal static class JoinedCommand
         {
             return Entrance.ReportFailure(error.ErrorNumber, command[0]);
         }
+        catch (LinuxException error) when (error.Function == "chdir")
+        {
+            throw Entrance.CannotEnter(directory, error.ErrorNumber);
+        }
 
         StatusChannel.Send(InitProtocol.Started, s_command.ToString(CultureInfo.InvariantCulture));
         StatusChannel.Send(InitProtocol.Entered);
@@ -88,6 +95,7 @@ internal static class JoinedCommand
     {
         var entry = new ForkedEntry
         {
+            NeedsDirectory = plan.WorkingDirectoryRequired,
             ForbidsNewPrivileges = plan.NoPrivileges || plan.Identity.Kind is IdentityKind.CurrentUser or IdentityKind.SubordinateIds,
             DropsCapabilities = plan.NoPrivileges || plan.Identity.Kind == IdentityKind.CurrentUser,
         };

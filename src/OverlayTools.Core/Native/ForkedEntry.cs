@@ -25,6 +25,9 @@ internal sealed unsafe partial class ForkedEntry : IDisposable
     /// <summary>Namespaces to enter, in this order: file and <c>CLONE_NEW*</c>.</summary>
     public List<(SafeFileHandle File, int Kind)> Namespaces { get; } = [];
 
+    /// <summary>Whether it is a failure that none of the directories can be entered.</summary>
+    public bool NeedsDirectory { get; init; }
+
     /// <summary>Whether the program can gain no privileges.</summary>
     public bool ForbidsNewPrivileges { get; init; }
 
@@ -132,7 +135,7 @@ internal sealed unsafe partial class ForkedEntry : IDisposable
         }
     }
 
-    private static readonly string[] s_steps = ["", "setns", "clone", "prctl", "capset", "execve"];
+    private static readonly string[] s_steps = ["", "setns", "clone", "prctl", "capset", "execve", "chdir"];
 
     public void Dispose() => _owned.ForEach(memory => memory.Dispose());
 
@@ -163,11 +166,11 @@ internal sealed unsafe partial class ForkedEntry : IDisposable
             _ = SetSignal(signal, 0);
         if (Prctl(SetParentDeathSignal, Processes.Kill, 0, 0, 0) != 0)
             Fail(pipe, message, 3);
-        for (var i = 0; directories[i] != 0; i++)
-        {
-            if (ChangeDirectory((byte*)directories[i]) == 0)
-                break;
-        }
+        var directory = 0;
+        while (directories[directory] != 0 && ChangeDirectory((byte*)directories[directory]) != 0)
+            directory++;
+        if (NeedsDirectory && directories[directory] == 0)
+            Fail(pipe, message, 6);
 
         if (ForbidsNewPrivileges && Prctl(SetNoNewPrivileges, 1, 0, 0, 0) != 0)
             Fail(pipe, message, 3);

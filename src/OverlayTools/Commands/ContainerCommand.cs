@@ -185,36 +185,56 @@ public abstract class ContainerCommand : OverlayToolsCommand
     /// <returns>False after an error record was written.</returns>
     private protected bool TryDescribe([NotNullWhen(true)] out ContainerRequest? request)
     {
-        ContainerRequest? described = null;
         // A name of an image in a registry is for the engine that pulls it.
         var image = Path;
-        if (ImageReference.IsPulled(Path) || TryResolveNew(Path, out image))
-        {
-            ForTarget(image, () =>
-            {
-                try
-                {
-                    described = Describe(image);
-                }
-                catch (UnresolvedException)
-                {
-                    described = null; // the error record was written where the path was found wanting
-                }
-            });
-        }
+        request = null;
+        return (ImageReference.IsPulled(Path) || TryResolveNew(Path, out image)) && TryDescribe(image, () => Describe(image), out request);
+    }
 
+    /// <summary>What the parameters say of a command, for a container that is there already.</summary>
+    /// <param name="target">The container, for errors.</param>
+    /// <param name="request">The request, without an image.</param>
+    /// <returns>False after an error record was written.</returns>
+    private protected bool TryDescribeJoin(object target, [NotNullWhen(true)] out ContainerRequest? request) =>
+        TryDescribe(target, DescribeCommand, out request);
+
+    private bool TryDescribe(object target, Func<ContainerRequest> describe, [NotNullWhen(true)] out ContainerRequest? request)
+    {
+        ContainerRequest? described = null;
+        ForTarget(target, () =>
+        {
+            try
+            {
+                described = describe();
+            }
+            catch (UnresolvedException)
+            {
+                described = null; // the error record was written where the path was found wanting
+            }
+        });
         request = described;
         return request is not null;
     }
+
+    // What a command may have of its own where the container is another's.
+    private ContainerRequest DescribeCommand() => new()
+    {
+        ImagePath = string.Empty,
+        Command = [],
+        CleanEnvironment = CleanEnvironment,
+        Environment = ContainerArguments.Variables(Environment),
+        EnvironmentFiles = [.. EnvironmentFile.Select(Resolve)],
+        WorkingDirectory = WorkingDirectory,
+        CurrentDirectory = SessionState.Path.CurrentFileSystemLocation.ProviderPath,
+    };
 
     private ContainerRequest Describe(string image)
     {
         var arguments = new ContainerArguments(Resolve);
         var containAll = ContainAll.IsPresent;
-        return new ContainerRequest
+        return DescribeCommand() with
         {
             ImagePath = image,
-            Command = [],
             Overlays = [.. Overlay.Select(arguments.Overlay)],
             FakeRoot = FakeRoot,
             UserNamespace = UserNamespace,
@@ -228,9 +248,6 @@ public abstract class ContainerCommand : OverlayToolsCommand
             Home = HomeDirectory is null ? null : HomeArgument.Parse(HomeDirectory, Resolve),
             Contain = Contain || containAll,
             CleanEnvironment = CleanEnvironment || containAll,
-            Environment = ContainerArguments.Variables(Environment),
-            EnvironmentFiles = [.. EnvironmentFile.Select(Resolve)],
-            WorkingDirectory = WorkingDirectory,
             ContainDirectory = ContainDirectory is null ? null : Resolve(ContainDirectory),
             Scratch = Scratch,
             Hostname = Hostname,
@@ -241,7 +258,6 @@ public abstract class ContainerCommand : OverlayToolsCommand
             Ephemeral = Ephemeral,
             WaitForLock = WaitForLock,
             Engine = Engine,
-            CurrentDirectory = SessionState.Path.CurrentFileSystemLocation.ProviderPath,
         };
     }
 

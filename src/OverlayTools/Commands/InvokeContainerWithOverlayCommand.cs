@@ -19,6 +19,11 @@ public sealed class InvokeContainerWithOverlayCommand : ContainerCommand
     private const string ShellSet = "Shell";
     private const string InstanceSet = "Instance";
     private const string InstanceShellSet = "InstanceShell";
+
+    // These are the command's, in an instance too.
+    private static readonly string[] s_ofCommand =
+        [nameof(CleanEnvironment), nameof(Environment), nameof(EnvironmentFile), nameof(WorkingDirectory)];
+
     private static readonly TimeSpan s_patience = TimeSpan.FromMilliseconds(200);
 
     private readonly List<string> _lines = [];
@@ -201,19 +206,9 @@ public sealed class InvokeContainerWithOverlayCommand : ContainerCommand
         if (action == ContainerAction.Shell && MyInvocation.ExpectingInput)
             throw Conflict("-Shell and input from the pipeline", "A shell reads the terminal. Without -Shell, pipe into: -- sh");
         if (InInstance)
-        {
             RefuseSetup();
-            request = new ContainerRequest
-            {
-                ImagePath = string.Empty,
-                Command = [],
-                CurrentDirectory = SessionState.Path.CurrentFileSystemLocation.ProviderPath,
-            };
-        }
-        else if (!TryDescribe(out request))
-        {
+        if (!(InInstance ? TryDescribeJoin(Instance, out request) : TryDescribe(out request)))
             return false;
-        }
 
         request = request with { Action = action, Command = _command, ShellPath = ShellPath };
         return true;
@@ -226,6 +221,7 @@ public sealed class InvokeContainerWithOverlayCommand : ContainerCommand
             .Where(property => property.DeclaringType == typeof(ContainerCommand) && property.Name != nameof(Path)
                 && property.IsDefined(typeof(ParameterAttribute), inherit: false))
             .Select(property => property.Name)
+            .Except(s_ofCommand)
             .FirstOrDefault(MyInvocation.BoundParameters.ContainsKey);
         if (setup is not null)
             throw Conflict($"-Instance and -{setup}", $"Give -{setup} to Start-ContainerInstance.");
@@ -254,7 +250,7 @@ public sealed class InvokeContainerWithOverlayCommand : ContainerCommand
         var notes = new List<string>();
         _time.Start();
         _container = InInstance
-            ? InstanceJoiner.Start(Instance, request, streams)
+            ? InstanceJoiner.Start(Instance, request, streams, warnings)
             : ContainerEngines.Start(request, native => ContainerRunner.Start(native, streams, warnings, Progress, Stopped), streams, notes);
         notes.ForEach(WriteVerbose);
         warnings.ForEach(WriteWarning);

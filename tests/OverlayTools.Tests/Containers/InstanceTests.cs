@@ -71,6 +71,89 @@ public class InstanceTests
         scene.AssertClean("o.img");
     }
 
+    // Ours, and Apptainer's; a file of variables is in the scene's folder.
+    private static readonly (string Ours, string Theirs)[] s_joins =
+    [
+        ("", ""),
+        ("-Environment @{ OTC_A = 'a b'; PREPEND_PATH = '/own/bin' }", "--env OTC_A=a\\sb --env PREPEND_PATH=/own/bin"),
+        ("-EnvironmentFile vars", "--env-file vars"),
+        ("-EnvironmentFile vars -Environment @{ OTC_F = 'stronger' }", "--env-file vars --env OTC_F=stronger"),
+        ("-CleanEnvironment", "--cleanenv"),
+        ("-CleanEnvironment -Environment @{ OTC_A = 'x' }", "--cleanenv --env OTC_A=x"),
+        ("-WorkingDirectory /data/sub", "--cwd /data/sub"),
+        ("-WorkingDirectory /data/link", "--cwd /data/link"),
+    ];
+
+    [Theory]
+    [InlineData(Who.Root)]
+    [InlineData(Who.User)]
+    [InlineData(Who.FakeRoot)]
+    public void A_command_in_an_instance_has_the_environment_and_directory_that_Apptainer_would_give_it(Who who)
+    {
+        using var scene = new Scene(who);
+        scene.MakeDirectoryImage();
+        Directory.CreateDirectory(scene["root/.singularity.d/env"]);
+        File.WriteAllText(scene["root/.singularity.d/env/90-environment.sh"], "export OTC_I=image OTC_F=image\n");
+        // Without these, Apptainer sets no variables, and starts no instance.
+        File.WriteAllText(scene["root/.singularity.d/env/99-base.sh"], "");
+        File.WriteAllText(scene["root/.singularity.d/startscript"], "#!/bin/sh\n");
+        Machine.Run("chmod", "755", scene["root/.singularity.d/startscript"]);
+        File.CreateSymbolicLink(scene["root/data/link"], "sub");
+        File.WriteAllText(scene["vars"], "OTC_F='from a file'\nOTC_G=$OTC_HOST.b\n");
+        scene.Own(scene["root"]);
+        scene.Own(scene["vars"]);
+        const string probe = "env | grep -E \"^(OTC_|HOME=|PATH=|PWD=|LANG=|APPTAINER_(INSTANCE|BIND|CONTAINER|NAME|COMMAND)=|SINGULARITY_(INSTANCE|BIND|CONTAINER|NAME)=)\" | sort; pwd";
+        const string end = "echo -- end";
+        var started = "Start-ContainerInstance root joined -Environment @{ OTC_START = 1 } " + scene.Identity + " | Out-Null";
+        var (output, error) = scene.RunBeside(
+        [
+            scene.KeepState(), "$env:OTC_HOST = 'host'; $env:LANG = 'C.UTF-8'", started,
+            .. s_joins.Select(join => $"Invoke-ContainerWithOverlay -Instance joined {join.Ours} -- sh -c '{probe}; {end}'"),
+            "$env:OTC_HOST = $env:LANG = $null", "Stop-ContainerInstance joined",
+        ]);
+        Assert.Equal(string.Empty, error);
+        var script = $"""
+            export OTC_HOST=host LANG=C.UTF-8
+            a='{Machine.NeedApptainer()} --silent'
+            $a instance start --env OTC_START=1 {(who == Who.FakeRoot ? "--fakeroot" : "")} root joined || exit
+            {string.Join('\n', s_joins.Select(join => $"$a exec {join.Theirs.Replace("a\\sb", "'a b'")} instance://joined sh -c '{probe}; {end}'"))}
+            $a instance stop joined >/dev/null
+            """;
+        var (_, theirs, problem) = Machine.RunWith("env", [.. scene.Environment.Skip(who == Who.Root ? 1 : 0), "HOME=" + scene.Folder, "sh", "-c", script], null, scene.Folder);
+        Assert.Equal(string.Empty, problem);
+        Assert.Equal(Normal(theirs), Normal(output));
+        scene.AssertNothingLeft();
+
+        // Where we are asked to start is all that differs: the home directory is the account's.
+        string Normal(string text) => text.Replace("HOME=" + scene.Folder, "HOME=" + (who == Who.User ? "/home/" + OrdinaryUser.Name : "/root"), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(Who.Root)]
+    [InlineData(Who.User)]
+    [InlineData(Who.FakeRoot)]
+    public void What_a_command_in_an_instance_cannot_have_is_an_error(Who who)
+    {
+        using var scene = new Scene(who);
+        var (output, _) = scene.RunBeside(
+        [
+            scene.KeepState(), $"Start-ContainerInstance c.sif i {scene.Identity} | Out-Null",
+            .. new[] { "-WorkingDirectory /gone", "-WorkingDirectory data", "-EnvironmentFile gone", "-Environment @{ 'A=' = 1 }", "-Overlay o" }
+                .SelectMany(options => new[]
+                {
+                    $"Invoke-ContainerWithOverlay -Instance i {options} -ErrorAction SilentlyContinue -- pwd", "\"$LASTEXITCODE $(($Error[0].FullyQualifiedErrorId -split ',')[0])\"",
+                }),
+            "Invoke-ContainerWithOverlay -Instance i -Environment @{ HOME = '/x' } -WarningVariable said -WarningAction SilentlyContinue -- true; \"$said\"",
+            "Stop-ContainerInstance i",
+        ]);
+        Assert.Equal(
+        [
+            "255 ContainerStartFailed", "255 ContainerOptionInvalid", "255 OverlayFileNotFound", "255 ContainerOptionInvalid", "255 OptionConflict",
+            "The variable HOME of the container cannot be set this way; use -HomeDirectory.", "",
+        ], output.Split('\n'));
+        scene.AssertNothingLeft();
+    }
+
     [Theory]
     [InlineData(Who.Root, "KeeperProcessId")]
     [InlineData(Who.User, "KeeperProcessId")]

@@ -5,15 +5,21 @@ public static class InstanceJoiner
 {
     /// <summary>Starts a command in the namespaces of an instance.</summary>
     /// <param name="name">The instance's name.</param>
-    /// <param name="request">What to run, and the caller's working directory; the rest is the instance's.</param>
+    /// <param name="request">What to run, where, and with which environment; the rest is the instance's.</param>
     /// <param name="streams">What the command reads and writes.</param>
-    /// <exception cref="EngineException"><see cref="ErrorIds.InstanceNotFound"/>.</exception>
-    public static ContainerProcess Start(string name, ContainerRequest request, ContainerStreams streams)
+    /// <param name="warnings">Takes what the user should know.</param>
+    /// <exception cref="EngineException"><see cref="ErrorIds.InstanceNotFound"/>,
+    /// <see cref="ErrorIds.ContainerOptionInvalid"/>.</exception>
+    public static ContainerProcess Start(string name, ContainerRequest request, ContainerStreams streams, ICollection<string> warnings)
     {
         InstanceName.Check(name);
+        ContainerPlanner.CheckOptions(request);
         if (InstanceStore.Open().Find(name) is not { } record || !record.Keeper.IsAlive() || !record.Init.IsAlive())
             throw NotFound(name);
-        return ContainerProcess.Join(new JoinPlan(record.Init.Id, record.Init.StartTime, Plan(record, request)), streams);
+        var plan = Plan(record, request);
+        foreach (var warning in plan.Warnings)
+            warnings.Add(warning);
+        return ContainerProcess.Join(new JoinPlan(record.Init.Id, record.Init.StartTime, plan), streams);
     }
 
     /// <summary>The error that an instance does not exist.</summary>
@@ -26,7 +32,8 @@ public static class InstanceJoiner
         var facts = Machine.ReadFacts();
         var ofImage = request with { ImagePath = record.ImagePath };
         var home = HomePlanner.Inside(ofImage, record.Plan.Identity, facts);
-        var environment = EnvironmentPlanner.Plan(ofImage, facts, home, record.Plan.CommandPrefix.Count > 0, []);
+        var warnings = new List<string>();
+        var environment = EnvironmentPlanner.Plan(ofImage, facts, home, record.Plan.CommandPrefix.Count > 0, warnings);
         return record.Plan with
         {
             Action = request.Action,
@@ -35,7 +42,9 @@ public static class InstanceJoiner
             StaysAlive = false,
             Command = request.Command,
             Environment = InstanceEnvironment.Add(environment, record.Name),
-            WorkingDirectories = [request.CurrentDirectory, home, "/"],
+            WorkingDirectories = request.WorkingDirectory is { } directory ? [directory] : [request.CurrentDirectory, home, "/"],
+            WorkingDirectoryRequired = request.WorkingDirectory is not null,
+            Warnings = warnings,
         };
     }
 }
