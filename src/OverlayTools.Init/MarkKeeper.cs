@@ -52,7 +52,8 @@ internal sealed class MarkKeeper
     /// <summary>Rewrites what fuse-overlayfs left. The kernel, as root, leaves nothing that needs it, and nothing is
     /// looked through then: what was readable before for root's kernel is so now.</summary>
     /// <param name="byFuse">Whether fuse-overlayfs stacked the layers.</param>
-    public void Settle(bool byFuse)
+    /// <param name="lowers">The directories of the layers below, still mounted.</param>
+    public void Settle(bool byFuse, IEnumerable<string> lowers)
     {
         try
         {
@@ -63,9 +64,10 @@ internal sealed class MarkKeeper
                 return;
             }
 
-            var done = MarkRewriter.Run(_window);
+            using var lower = new LowerNames(lowers);
+            var done = MarkRewriter.Run(_window, lower: lower);
             StatusChannel.Note($"Looked for marks of deletions in '{_path}': {done.Whiteouts} whiteouts and {done.Opaque} opaque "
-                + "directories were rewritten.");
+                + $"directories were rewritten, and {done.Filled} whiteouts were made in opaque directories.");
             if (done.Left > 0)
                 StatusChannel.Warn($"The overlay '{_path}' is full: {done.Left} marks of deletions could not be rewritten, and what was "
                     + "deleted may show when root reads it.");

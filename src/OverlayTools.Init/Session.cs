@@ -66,9 +66,8 @@ internal sealed class Session(ContainerPlan plan)
     public void TearDown()
     {
         _bindPoints.RemoveAgain();
-        for (var i = _mounted.Count - 1; i >= 0; i--)
+        foreach (var (target, fuse, written) in InTearDownOrder())
         {
-            var (target, fuse, written) = _mounted[i];
             fuse?.WaitUntilDecided();
             if (plan.Stack.Upper is { } upper && target == SessionLayout.Layer(plan, upper))
             {
@@ -83,7 +82,7 @@ internal sealed class Session(ContainerPlan plan)
             fuse?.WaitUntilEnded();
             // What the kernel still has mounted somewhere is not to be touched.
             if (isGone || fuse is not null)
-                written?.Settle(_isStackedByFuse);
+                written?.Settle(_isStackedByFuse, plan.Stack.Lowers.Select(index => SessionLayout.Content(plan, index)));
         }
 
         _mounted.Clear();
@@ -96,6 +95,11 @@ internal sealed class Session(ContainerPlan plan)
             // The engine removes it as well; whoever comes second finds nothing.
         }
     }
+
+    // What was mounted last first; but of the layers, which do not stand on each other, the one that was written: when it is
+    // looked through, the others are still there.
+    private IEnumerable<(string Target, FuseMount? Fuse, MarkKeeper? Written)> InTearDownOrder() => Enumerable.Reverse(_mounted)
+        .OrderBy(mounted => mounted.Target == FinalTree ? 0 : mounted.Written is not null ? 1 : 2);
 
     private void MountRootAlone()
     {

@@ -8,6 +8,10 @@ public readonly struct ExtName : IEquatable<ExtName>
     /// <summary>The most bytes that a name has (<c>EXT2_NAME_LEN</c>).</summary>
     public const int MaxLength = 255;
 
+    /// <summary>The order of the bytes.</summary>
+    internal static readonly Comparer<ExtName> ByBytes =
+        Comparer<ExtName>.Create(static (left, right) => left.Bytes.SequenceCompareTo(right.Bytes));
+
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
     private readonly byte[]? _bytes;
 

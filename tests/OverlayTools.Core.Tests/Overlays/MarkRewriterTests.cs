@@ -214,6 +214,90 @@ public sealed class MarkRewriterTests(ITestOutputHelper output)
         }
     }
 
+    [Fact]
+    public void An_opaque_directory_gets_a_whiteout_for_each_name_below_it_that_it_has_not_itself()
+    {
+        Machine.NeedRoot();
+        using var directory = new TemporaryDirectory();
+        foreach (var path in new[] { "opaque/one", "opaque/both/three", "opaque/both/deep/four", "opaque/hidden/five", "opaque/.wh.odd", "plain/six" })
+        {
+            System.IO.Directory.CreateDirectory(Path.GetDirectoryName(directory["low/" + path])!);
+            System.IO.File.WriteAllText(directory["low/" + path], "below");
+        }
+
+        System.IO.Directory.CreateDirectory(directory["other/opaque/seven"]);
+        var image = Ext3Image.Made(directory, 8 * MiB, Overlay(
+            ("opaque", Opaque("user.fuseoverlayfs.opaque",
+                ("both", Directory(("mine", File("mine")), ("deep", Directory(("four", File("mine too")))))), ("hidden", File("no directory")))),
+            ("alone", Opaque("user.fuseoverlayfs.opaque")), ("plain", Directory())));
+        var times = image.Read(fileSystem => fileSystem.ReadInode(fileSystem.Find("/upper/opaque/both")!.Value).Modified);
+        // "one" and "seven" in "opaque", "three" in "opaque/both".
+        Assert.Equal(new MarkRewriting(0, 2, 0, Filled: 3), RewriteOn(image, directory["low"], directory["other"], directory["absent"]));
+        image.AssertClean();
+        Assert.Equal(times, image.Read(fileSystem => fileSystem.ReadInode(fileSystem.Find("/upper/opaque/both")!.Value).Modified));
+        Assert.Equal(["both", "hidden", "one", "seven"], Names(image, "/upper/opaque").Order(StringComparer.Ordinal));
+        Assert.Equal(["deep", "mine", "three"], Names(image, "/upper/opaque/both").Order(StringComparer.Ordinal));
+        Assert.Equal(["four"], Names(image, "/upper/opaque/both/deep"));
+        Assert.Equal([], Names(image, "/upper/plain"));
+        Assert.Contains("Links: 3", image.Debug("stat /upper/opaque/seven"));
+        Assert.DoesNotContain("origin", image.Debug("ea_list /upper/alone"));
+        Assert.False(Stamp(image).HasFlag(MarkReaders.NoWhiteouts));
+        Assert.Equal(default, RewriteOn(image, directory["low"], directory["other"]));
+
+        // What is deleted in it later is looked for again, in a directory that was opaque only by the one above as well.
+        image.Mounted("rw", point => System.IO.File.Delete(point + "/upper/opaque/both/deep/four"));
+        Assert.Equal(1, RewriteOn(image, directory["low"], directory["other"]).Filled);
+        image.AssertClean();
+
+        // The kernel lists none of them, whether it reads the attributes or not; and what is hidden stays so.
+        System.IO.Directory.CreateDirectory(directory["point"]);
+        foreach (var (space, option) in new[] { ("", ""), ("", ",userxattr"), ("unshare -Ur ", ",userxattr"), ("unshare -Ur ", "") })
+        {
+            var script = $"mount -o loop,ro \"$0\" /mnt && {space}unshare -m sh -c 'mount -t overlay -o \"lowerdir=/mnt/upper:$0$1\" overlay \"$2\" && cd \"$2\" && find opaque alone | LC_ALL=C sort' \"$1\" \"$2\" \"$3\"";
+            var listed = Ext3Image.Run("unshare", "-m", "--propagation", "private", "sh", "-c", script, image.Path, directory["low"], option, directory["point"]);
+            // A name that could be taken for a mark is left as it is: only who reads no attribute sees it.
+            Assert.Equal(["alone", "opaque", .. space != "" && option == "" ? [ "opaque/.wh.odd" ] : Array.Empty<string>(), "opaque/both", "opaque/both/deep", "opaque/both/mine", "opaque/hidden"],
+                listed.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        }
+
+        // Root's kernel takes such a directory away.
+        var removed = Ext3Image.Run("unshare", "-m", "--propagation", "private", "sh", "-c",
+            "mount -o loop \"$0\" /mnt && mount -t overlay -o \"lowerdir=$1,upperdir=/mnt/upper,workdir=/mnt/work\" overlay \"$2\" && rm -r \"$2/opaque\" && ls -A \"$2\"",
+            image.Path, directory["low"], directory["point"]);
+        Assert.Equal("alone\nplain\n", removed);
+        image.AssertClean();
+    }
+
+    [Fact]
+    public void A_full_image_is_no_reason_to_lose_marks()
+    {
+        using var directory = new TemporaryDirectory();
+        System.IO.Directory.CreateDirectory(directory["low/d"]);
+        for (var i = 0; i < 300; i++)
+            System.IO.File.WriteAllText(directory[$"low/d/a rather long name of a file that was deleted {i}"], "");
+        var image = Ext3Image.Made(directory, 4 * MiB, Overlay(("d", Directory((".wh..wh..opq", Mark()), ("a", File("a"))))));
+        using (var file = image.Open())
+        {
+            using var editor = ExtEditor.Open(new FileWindow(file));
+            var big = editor.CreateFile(editor.Find("/upper")!.Value, new ExtName("big"), FileMode, 0, 0);
+            Assert.Equal(ErrorIds.OverlayFull, Fill(() =>
+            {
+                for (var at = 0L; ; at += 1024)
+                {
+                    editor.Write(big, at, new byte[1024].AsSpan());
+                    editor.CommitIfLarge();
+                }
+            }));
+            editor.Commit();
+        }
+
+        var done = RewriteOn(image, directory["low"]);
+        Assert.Equal((1, 0), (done.Opaque, done.Left));
+        Assert.InRange(done.Filled, 0, 299);
+        image.AssertClean();
+        Assert.Contains("trusted.overlay.opaque (1) = \"y\"", image.Debug("ea_list /upper/d"));
+    }
+
     private static ExtNode Overlay(params (string Name, ExtNode Node)[] upper) =>
         Directory(("upper", Directory(upper)), ("work", Directory()));
 
@@ -239,6 +323,13 @@ public sealed class MarkRewriterTests(ITestOutputHelper output)
     {
         using var file = image.Open();
         return MarkRewriter.Run(new FileWindow(file), null, Token);
+    }
+
+    private static MarkRewriting RewriteOn(Ext3Image image, params string[] layers)
+    {
+        using var file = image.Open();
+        using var lower = new LowerNames(layers);
+        return MarkRewriter.Run(new FileWindow(file), null, Token, lower);
     }
 
     private static MarkReaders Stamp(Ext3Image image) => image.Read(fileSystem => MarkStamp.Read(fileSystem.Superblock));

@@ -48,6 +48,89 @@ public class DeletionTests
         Assert.Equal("gone\n", scene.Apptainer("--overlay o.img:ro", "test -e /data/a || echo gone"));
     }
 
+    // /data/deep is replaced: of one, two/three and two/four, only what is new in two is left.
+    private const string Replace = "rm -r /data/deep; mkdir -p /data/deep/two; echo new >/data/deep/two/new; echo mine >/data/deep/one";
+
+    // By opening: that, no driver pretends.
+    private const string Seen = "cd /data/deep; for f in one two/three two/four two/new; do if test -e $f; then echo $f; fi; done";
+
+    [Theory]
+    [InlineData(Who.User)]
+    [InlineData(Who.FakeRoot)]
+    public void A_replaced_directory_is_replaced_for_every_reader_of_Apptainer_too(Who writer)
+    {
+        Machine.NeedApptainer();
+        using var scene = new Scene(writer);
+        MakeDeep(scene);
+        scene.Lines(scene.NewOverlay("o.img"), scene.Invoke("-Overlay o.img", Replace, "root"));
+        AssertSeen("one", "two/new");
+
+        // What is deleted in it, in a later run, would show the base's.
+        scene.Lines(scene.Invoke("-Overlay o.img", "rm /data/deep/one", "root"));
+        AssertSeen("two/new");
+        // Here the writer is Apptainer, and we have no more to do than to start.
+        scene.Apptainer("--overlay o.img", "rm -r /data/sub; mkdir /data/sub; rm -r /data/deep/two; mkdir /data/deep/two", "root");
+        scene.Lines(scene.Invoke("-Overlay o.img", "true", "root"));
+        AssertSeen();
+        Assert.Equal("gone\n", scene.Apptainer("--overlay o.img:ro", "test -e /data/sub/b || echo gone", "root"));
+
+        // And it can be taken away, and made again, by each who may write to it.
+        var root = scene.As(Who.Root);
+        foreach (var again in new[] { scene, root })
+        {
+            again.Lines(again.Invoke("-Overlay o.img", "rm -r /data/deep", "root"));
+            again.Lines(again.Invoke("-Overlay o.img", "mkdir -p /data/deep/two; echo new >/data/deep/two/new", "root"));
+        }
+
+        Assert.Equal(["/data/deep:", "two", "/data/deep/two:", "new"], root.Lines(root.Invoke("-Overlay o.img", "ls -A /data/deep /data/deep/two", "root")));
+        scene.AssertClean("o.img");
+
+        void AssertSeen(params string[] expected)
+        {
+            scene.AssertClean("o.img");
+            foreach (var (reader, options) in new[] { (scene, "o.img:ro"), (scene, "o.img"), (scene.As(Who.Root), "o.img:ro"), (scene.As(Who.User), "o.img:ro"), (scene.As(Who.FakeRoot), "o.img:ro") })
+            {
+                Assert.Equal(expected, reader.Lines(reader.Invoke("-Overlay " + options, Seen, "root")));
+                Assert.Equal(expected, Split(reader.Apptainer("--overlay " + options, Seen, "root")));
+            }
+        }
+    }
+
+    [Fact]
+    public void Whiteouts_in_a_replaced_directory_change_nothing_of_what_is_said_about_an_overlay()
+    {
+        Machine.NeedApptainer();
+        using var scene = new Scene(Who.FakeRoot);
+        MakeDeep(scene);
+        scene.Lines(scene.NewOverlay("o.img"));
+        scene.Apptainer("--overlay o.img", Replace, "root");
+        scene.AssertClean("o.img");
+        File.Copy(scene["o.img"], scene["before.img"]);
+        scene.Own(scene["before.img"]);
+        scene.Lines(scene.Invoke("-Overlay o.img", "true", "root"));
+        Assert.Contains("three", string.Concat(Machine.Run("debugfs", "-R", "ls -p /upper/data/deep/two", scene["o.img"]).Output));
+
+        string[] Said(string image) => scene.Lines(
+            $"Compare-OverlayImage {image} -Base root -Recurse | Where-Object ItemPath -like '/data*' | ForEach-Object {{ \"$($_.Change) $($_.Parts) $($_.ItemPath)\" }}",
+            $"$c = Convert-OverlayImage {image} {image}.sqfs -PassThru; $c.WhiteoutCount; $c.OpaqueDirectoryCount",
+            $"Merge-OverlayImage {image} -Base root {image}.merged.sqfs");
+        var (before, after) = (Said("before.img"), Said("o.img"));
+        Assert.Equal(before, after);
+        Assert.Contains("Deleted None /data/deep/two/three", after);
+        foreach (var kind in new[] { ".sqfs", ".merged.sqfs" })
+            Assert.Equal(Listed("before.img" + kind), Listed("o.img" + kind));
+        string Listed(string name) => Machine.Run("sh", "-c", $"unsquashfs -lln '{scene[name]}' data | cut -c1-26,48- | grep -v parallel").Output;
+    }
+
+    private static void MakeDeep(Scene scene)
+    {
+        scene.MakeDirectoryImage();
+        Directory.CreateDirectory(scene["root/data/deep/two"]);
+        foreach (var name in new[] { "one", "two/three", "two/four" })
+            File.WriteAllText(scene["root/data/deep/" + name], "the base's");
+        scene.Own(scene["root"]);
+    }
+
     [Fact]
     public void What_apptainer_left_in_its_own_way_is_read_and_rewritten()
     {

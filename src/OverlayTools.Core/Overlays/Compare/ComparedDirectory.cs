@@ -34,6 +34,9 @@ internal sealed class ComparedDirectory(
     // Below an opaque directory nothing of the base is seen either, though no directory says so again.
     private bool IsCut => Forms != OverlayMarkForms.None || (_isInsideCut && !_isRedirected);
 
+    /// <summary>The forms in which it, or a directory above it, hides what the base has in it.</summary>
+    public OverlayMarkForms HidingForms => Forms == OverlayMarkForms.None ? _formsAbove : Forms;
+
     /// <summary>The name that was come to.</summary>
     public ExtName Name { get; private set; }
 
@@ -67,7 +70,7 @@ internal sealed class ComparedDirectory(
         }
 
         // A file and the mark of its deletion in the same directory: the file was made anew.
-        _children = [.. _children.OrderBy(child => child.Name, s_order).ThenBy(child => child.Here is null)];
+        _children = [.. _children.OrderBy(child => child.Name, ExtName.ByBytes).ThenBy(child => child.Here is null)];
         _below = below is null ? null : lower!.Names(below).GetEnumerator();
         _hasBelow = _below?.MoveNext() == true;
     }
@@ -99,7 +102,7 @@ internal sealed class ComparedDirectory(
                 _hasBelow = _below.MoveNext();
                 if (!IsHiding || (_isRedirected && OriginHas(hidden.Name)))
                     continue;
-                (Name, Here, Marks, _found) = (hidden.Name, null, Forms == OverlayMarkForms.None ? _formsAbove : Forms, hidden);
+                (Name, Here, Marks, _found) = (hidden.Name, null, HidingForms, hidden);
                 return true;
             }
 
@@ -131,9 +134,6 @@ internal sealed class ComparedDirectory(
             found = Step(found, Encoding.UTF8.GetBytes(component));
         return found;
     }
-
-    private static readonly Comparer<ExtName> s_order =
-        Comparer<ExtName>.Create(static (left, right) => left.Bytes.SequenceCompareTo(right.Bytes));
 
     // Nobody but the kernel should have written the attribute, but anybody may have.
     private OverlayEntry? Step(OverlayEntry? directory, byte[] name) =>

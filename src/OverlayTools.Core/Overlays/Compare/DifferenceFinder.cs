@@ -52,11 +52,17 @@ internal sealed class DifferenceFinder(
             return Hidden(directory, directory.Marks, directory.BaseEntry);
         var entry = overlay.Entry(directory.Entry, here);
         if (entry.IsWhiteoutDevice)
-            return Hidden(directory, OverlayMarkForms.CharacterDevice, directory.BaseEntry);
+            return HiddenByDevice(directory, directory.BaseEntry);
         return entry.Type == ExtFileType.Directory
             ? Directory(directory, entry, directory.BaseEntry)
             : File(directory, entry, directory.BaseEntry);
     }
+
+    // Where the directory hides everything, a deletion in it says the same once more, for those who cannot read the other.
+    private IEnumerable<OverlayDifference> HiddenByDevice(ComparedDirectory directory, OverlayEntry? below) =>
+        directory.HidingForms == OverlayMarkForms.None ? Hidden(directory, OverlayMarkForms.CharacterDevice, below)
+        : below is null ? []
+        : Hidden(directory, directory.HidingForms, below);
 
     // What the base has there cannot be seen: a mark, an opaque directory above, or another file says so.
     private IEnumerable<OverlayDifference> Hidden(ComparedDirectory directory, OverlayMarkForms marks, OverlayEntry? below)

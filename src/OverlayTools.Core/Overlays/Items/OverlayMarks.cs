@@ -18,6 +18,13 @@ internal static class OverlayMarks
     /// <summary>By this one for fuse-overlayfs alone.</summary>
     public const string FuseOpaque = "user.fuseoverlayfs.opaque";
 
+    /// <summary>By this attribute, be it empty, root's kernel looks for whiteouts in a directory that is merged with nothing
+    /// (<c>ovl_get_inode</c>): without it, it would list them.</summary>
+    public const string TrustedOrigin = "trusted.overlay.origin";
+
+    /// <summary>The same for the kernel when it was mounted with <c>userxattr</c>.</summary>
+    public const string UserOrigin = "user.overlay.origin";
+
     private static readonly (string Name, OverlayMarkForms Form)[] s_opaque =
     [
         (TrustedOpaque, OverlayMarkForms.TrustedAttribute),

@@ -87,7 +87,7 @@ internal sealed class StackedContent : OverlayContent
     {
         if (_listed is { } listed && ReferenceEquals(listed.Directory, directory))
             return listed.Names;
-        var names = new SortedList<ExtName, Found>(s_order);
+        var names = new SortedList<ExtName, Found>(ExtName.ByBytes);
         var hidden = new HashSet<ExtName>();
         var parts = ((Place)directory.Source!).Parts;
         for (var part = 0; part < parts.Count; part++)
@@ -129,6 +129,4 @@ internal sealed class StackedContent : OverlayContent
         return question(_layers[layer], own);
     }
 
-    private static readonly Comparer<ExtName> s_order =
-        Comparer<ExtName>.Create(static (left, right) => left.Bytes.SequenceCompareTo(right.Bytes));
 }

@@ -40,8 +40,7 @@ internal sealed class LayerMerger(IReadOnlyList<ExtNode> layers, bool onBase, Ca
     // layers, top first.
     private static SortedDictionary<ExtName, List<ExtNode>> NamesIn(IReadOnlyList<ExtNode> chain)
     {
-        var names = new SortedDictionary<ExtName, List<ExtNode>>(
-            Comparer<ExtName>.Create(static (left, right) => left.Bytes.SequenceCompareTo(right.Bytes)));
+        var names = new SortedDictionary<ExtName, List<ExtNode>>(ExtName.ByBytes);
         foreach (var directory in chain)
         {
             foreach (var (name, node) in directory.Children)

@@ -25,18 +25,20 @@ internal sealed class LayerNormalizer(CancellationToken token)
     public ExtNode Run(ExtNode layer)
     {
         var root = Directory(layer);
-        var pending = new Stack<(ExtNode From, ExtNode To)>([(layer, root)]);
+        var pending = new Stack<(ExtNode From, ExtNode To, bool HidesAll)>([(layer, root, false)]);
         while (pending.TryPop(out var next))
         {
             token.ThrowIfCancellationRequested();
             var hasAttributeWhiteouts = LayerMarks.HasAttributeWhiteouts(next.From);
+            var hidesAll = next.HidesAll || LayerMarks.IsOpaque(next.To.Attributes);
             foreach (var (name, node) in next.From.Children)
             {
-                if (MeaningOf(next.From, name, node, hasAttributeWhiteouts) is not { } meant)
+                // Where all is hidden, a deletion is for those who cannot read that (OpaqueFiller).
+                if ((hidesAll && LayerMarks.IsWhiteout(node)) || MeaningOf(next.From, name, node, hasAttributeWhiteouts) is not { } meant)
                     continue;
                 var made = next.To.Add(meant.Name, meant.Node);
                 if (made.Type == ExtFileType.Directory)
-                    pending.Push((node, made));
+                    pending.Push((node, made, hidesAll));
             }
         }
 

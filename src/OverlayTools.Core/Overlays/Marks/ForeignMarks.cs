@@ -19,16 +19,18 @@ internal static class ForeignMarks
     /// <param name="fileSystem">The image.</param>
     /// <param name="token">Stops the search.</param>
     /// <param name="device">Told of each character device on the way.</param>
+    /// <param name="opaque">Told of each directory that hides what is below.</param>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayCorrupt"/>.</exception>
     public static IEnumerable<DirectoryMarks> Find(
-        ExtFileSystem fileSystem, CancellationToken token, Action? device = null)
+        ExtFileSystem fileSystem, CancellationToken token, Action? device = null, Action<OpaqueDirectory>? opaque = null)
     {
         if (fileSystem.Find("/upper") is not { } upper || fileSystem.ReadInode(upper).FileType != ExtFileType.Directory)
             yield break;
-        var pending = new Stack<uint>([upper]);
+        var pending = new Stack<(uint Inode, byte[] Path)>([(upper, [])]);
         var seen = new HashSet<uint> { upper };
-        while (pending.TryPop(out var directory))
+        while (pending.TryPop(out var next))
         {
+            var directory = next.Inode;
             token.ThrowIfCancellationRequested();
             var whiteouts = new List<ExtName>();
             var opaqueFiles = new List<ExtName>();
@@ -40,13 +42,19 @@ internal static class ForeignMarks
                 if (type == ExtFileType.Directory)
                 {
                     if (seen.Add(entry.Inode))
-                        pending.Push(entry.Inode);
+                        pending.Push((entry.Inode, OpaqueDirectory.Join(next.Path, entry.Name)));
                 }
                 else if (entry.Name.Bytes.StartsWith(".wh."u8))
                     Sort(fileSystem, entry, type, whiteouts, opaqueFiles);
             }
 
-            if (Judge(fileSystem, directory, whiteouts, opaqueFiles) is { } marks)
+            var attributes = fileSystem.ReadAttributes(directory);
+            // The device alone is root's deletion of a file of the base that is called so.
+            if (!opaqueFiles.Contains(s_opaqueFile))
+                opaqueFiles.Clear();
+            if (opaqueFiles.Count > 0 || OverlayMarks.OpaqueForms(attributes) != OverlayMarkForms.None)
+                opaque?.Invoke(new OpaqueDirectory(directory, next.Path, attributes.ContainsKey(OverlayMarks.TrustedOrigin)));
+            if (Judge(attributes, directory, whiteouts, opaqueFiles) is { } marks)
                 yield return marks;
         }
     }
@@ -69,12 +77,8 @@ internal static class ForeignMarks
     }
 
     private static DirectoryMarks? Judge(
-        ExtFileSystem fileSystem, uint directory, List<ExtName> whiteouts, List<ExtName> opaqueFiles)
+        IReadOnlyDictionary<string, byte[]> attributes, uint directory, List<ExtName> whiteouts, List<ExtName> opaqueFiles)
     {
-        var attributes = fileSystem.ReadAttributes(directory);
-        // The device alone is root's deletion of a file of the base that is called so.
-        if (!opaqueFiles.Contains(s_opaqueFile))
-            opaqueFiles.Clear();
         var byRoot = OverlayMarks.Says(attributes, OverlayMarks.TrustedOpaque);
         var byUser = OverlayMarks.Says(attributes, OverlayMarks.UserOpaque);
         var isOpaque = opaqueFiles.Count > 0 || byRoot || byUser || OverlayMarks.Says(attributes, OverlayMarks.FuseOpaque);

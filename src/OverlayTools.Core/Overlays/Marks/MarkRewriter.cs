@@ -16,14 +16,25 @@ internal static class MarkRewriter
     /// <param name="window">An image that nobody else uses, for reading and writing.</param>
     /// <param name="progress">Told of the directories done.</param>
     /// <param name="token">Stops the work between two marks.</param>
+    /// <param name="lower">What lies below: opaque directories that are new, or were changed since the last mount, get
+    /// whiteouts for its names (<see cref="OpaqueFiller"/>). Null when nobody knows.</param>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayDirtyJournal"/>,
     /// <see cref="ErrorIds.OverlayFeatureUnsupported"/>, <see cref="ErrorIds.OverlayCorrupt"/>.</exception>
-    public static MarkRewriting Run(Window window, IProgress<EngineProgress>? progress = null, CancellationToken token = default)
+    public static MarkRewriting Run(
+        Window window, IProgress<EngineProgress>? progress = null, CancellationToken token = default, LowerNames? lower = null)
     {
         var hasDevices = false;
-        var found = ForeignMarks.Find(ExtFileSystem.Open(window), token, () => hasDevices = true).ToList();
+        var opaque = new List<OpaqueDirectory>();
+        var fileSystem = ExtFileSystem.Open(window);
+        void Note(OpaqueDirectory directory)
+        {
+            if (!directory.IsFilled || fileSystem.ReadInode(directory.Inode).Changed.Seconds >= fileSystem.Superblock.MountTime)
+                opaque.Add(directory);
+        }
+
+        var found = ForeignMarks.Find(fileSystem, token, () => hasDevices = true, lower is null ? null : Note).ToList();
         var done = default(MarkRewriting);
-        if (found.Count > 0)
+        if (found.Count > 0 || opaque.Count > 0)
         {
             using var editor = ExtEditor.OpenRecovered(window, null, token);
             for (var i = 0; i < found.Count; i++)
@@ -33,12 +44,22 @@ internal static class MarkRewriter
                 done = Rewrite(editor, found[i], done, token);
             }
 
+            if (lower is not null)
+                done = done with { Filled = Fill(editor, opaque, lower, token) };
             editor.Commit();
         }
 
         if (done.Left == 0)
-            MarkStamp.Write(window, hasDevices || done.Whiteouts > 0 ? MarkReaders.All : MarkReaders.All | MarkReaders.NoWhiteouts);
+            MarkStamp.Write(window, hasDevices || done is { Whiteouts: > 0 } or { Filled: > 0 } ? MarkReaders.All : MarkReaders.All | MarkReaders.NoWhiteouts);
         return done;
+    }
+
+    // Those who read opaque directories can do without: a full image is left as it is.
+    private static int Fill(ExtEditor editor, List<OpaqueDirectory> directories, LowerNames lower, CancellationToken token)
+    {
+        var filler = new OpaqueFiller(editor, lower, token);
+        _ = directories.TrueForAll(directory => Try(() => filler.Fill(directory)));
+        return filler.Made;
     }
 
     private static MarkRewriting Rewrite(ExtEditor editor, DirectoryMarks marks, MarkRewriting done, CancellationToken token)
