@@ -1,3 +1,4 @@
+using Microsoft.Win32.SafeHandles;
 using OverlayTools.Containers;
 using OverlayTools.Native;
 
@@ -15,14 +16,15 @@ internal static class Entrance
         {
             // Without its supervisor the command would run on with nobody to unmount its layers.
             Privileges.DieWithParent(Processes.Kill);
-            if (Descriptors.HasEnded(InitProtocol.LifeDescriptor))
-                return InitProtocol.FailureExitCode; // it had ended before we asked to die with it
             var plan = PlanFile.Read();
+            if (!MayEnter())
+                return InitProtocol.FailureExitCode; // the supervisor had ended before we asked to die with it, or gives up
             EnterNamespaces(plan.Namespaces);
             // Making everything a slave has made the session bindable: a bind of the directory above would show it.
             Mount.Do(null, plan.SessionDirectory, null, Mount.Flags.Unbindable);
             using (var root = Open.File(SessionLayout.FinalTree(plan), Open.PathOnly | Open.Directory))
                 new ContainerMounts(plan, root, new Stage(plan)).Make();
+            StatusChannel.EndPhase("mounts in the tree");
             Namespaces.EnterRoot(SessionLayout.FinalTree(plan));
             GiveUpPrivileges(plan);
             FileModeMask.Set(plan.FileModeMask);
@@ -35,6 +37,13 @@ internal static class Entrance
             StatusChannel.Fail(error);
             return InitProtocol.FailureExitCode;
         }
+    }
+
+    // All that could be done before the tree stands is done.
+    private static bool MayEnter()
+    {
+        using var life = new FileStream(new SafeFileHandle(InitProtocol.LifeDescriptor, ownsHandle: false), FileAccess.Read, bufferSize: 0);
+        return life.ReadByte() == InitProtocol.Go;
     }
 
     private static bool IsProgram(string path) =>
@@ -96,6 +105,7 @@ internal static class Entrance
         if (ActionCommand.Resolve(plan, IsProgram) is not { } command)
             return ContainerInit.Stay();
         var environment = ContainerEnvironment.Merge(plan.Environment, ImageEnvironment.Read(plan.Environment), directory);
+        StatusChannel.EndPhase("entering");
         var isFirst = plan.Namespaces.Processes;
         if (!isFirst)
         {

@@ -1,4 +1,3 @@
-using OverlayTools.Containers;
 using OverlayTools.Native;
 
 namespace OverlayTools.Init;
@@ -28,7 +27,8 @@ internal sealed class FuseMount
 
     public int ProcessId { get; }
 
-    /// <summary>Starts the program; <see cref="WaitUntilReady"/> has to follow.</summary>
+    /// <summary>Starts the program; <see cref="WaitUntilReady"/> has to follow. When we are killed, it gets SIGTERM, upon which
+    /// it writes what it still has and unmounts; SIGKILL would lose that.</summary>
     /// <param name="command">The program's path and arguments.</param>
     /// <param name="target">The mount point.</param>
     /// <param name="log">A file for what the program prints.</param>
@@ -36,9 +36,6 @@ internal sealed class FuseMount
     /// <param name="denyWriting">Whether opening the image for writing is denied.</param>
     public static FuseMount Start(IReadOnlyList<string> command, string target, string log, int image, bool denyWriting)
     {
-        var self = Environment.ProcessPath ?? throw new InvalidOperationException("This program has no path.");
-        string[] arguments =
-            [self, InitProtocol.HelperMode, denyWriting ? InitProtocol.DenyWriting : InitProtocol.AllowWriting, .. command];
         using var nothing = Open.File("/dev/null", Open.ReadOnly);
         using var output = Open.File(log, Open.WriteOnly | Open.Create, 0b110_000_000);
         var descriptors = new List<(int, int)>
@@ -51,7 +48,8 @@ internal sealed class FuseMount
             descriptors.Add((image, image));
 
         var name = Path.GetFileName(command[0]);
-        var processId = Spawn.Program(self, arguments, OwnEnvironment.Variables(), descriptors);
+        var processId = ForkedHelper.Start(
+            command[0], command, OwnEnvironment.Variables(), descriptors, denyWriting ? WriteFilter.Instructions() : []);
         return new FuseMount(name, target, log, processId);
     }
 

@@ -18,8 +18,6 @@ switch (args)
         return InstanceKeeper.Keep();
     case [InitProtocol.EnterMode]:
         return Entrance.Run();
-    case [InitProtocol.HelperMode, var access, .. var command] when command.Length > 0:
-        return HelperProcess.Become(access == InitProtocol.DenyWriting, command);
     case [InitProtocol.TrialMode, var directory, var options]:
         return MountTrial.Run(directory, options);
     default:

@@ -33,6 +33,7 @@ internal sealed class Session(ContainerPlan plan)
             MountDataImage(i);
         foreach (var (_, fuse, _) in _mounted)
             fuse?.WaitUntilReady();
+        StatusChannel.EndPhase("layers");
         for (var i = 1; i < plan.Layers.Count; i++)
         {
             if (plan.Layers[i] is { Content.Length: > 0 } or { ReadOnly: false })
@@ -80,11 +81,16 @@ internal sealed class Session(ContainerPlan plan)
                 TrySync(target);
             var isGone = UnmountPatiently(target);
             fuse?.WaitUntilEnded();
+            if (written is not null)
+                StatusChannel.EndPhase("written layer unmounted");
             // What the kernel still has mounted somewhere is not to be touched.
             if (isGone || fuse is not null)
                 written?.Settle(_isStackedByFuse, plan.Stack.Lowers.Select(index => SessionLayout.Content(plan, index)));
+            if (written is not null)
+                StatusChannel.EndPhase("marks");
         }
 
+        StatusChannel.EndPhase("unmounted");
         _mounted.Clear();
         try
         {

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using Microsoft.Win32.SafeHandles;
 using OverlayTools.Containers;
@@ -24,6 +25,10 @@ internal static class StatusChannel
 
     /// <summary>Says no more: whoever reads sees the end.</summary>
     public static void Close() => new SafeFileHandle(InitProtocol.StatusDescriptor, ownsHandle: true).Dispose();
+
+    /// <summary>A phase is over: for whoever asks where the time goes.</summary>
+    public static void EndPhase(string name) =>
+        Send(InitProtocol.Phase, name, PhaseTimes.Now.ToString(CultureInfo.InvariantCulture));
 
     public static void Warn(string text) => Send(InitProtocol.Warning, text);
 

@@ -17,29 +17,46 @@ internal sealed class SupervisedCommand(ContainerPlan plan)
 
     private readonly Lock _gate = new();
     private bool _stopping;
+    private int _launched;
     private int _processId;
 
     /// <summary>Does what the engine says from now on.</summary>
     public void FollowControl() => ControlPipe.Follow(End);
 
-    /// <summary>Starts the process.</summary>
+    /// <summary>Starts the process, which then waits for <see cref="Start"/>: while the layers are being mounted, it gets ready.</summary>
+    public void Launch() => _launched = plan.Namespaces.Processes ? SpawnFirstProcess() : Spawn();
+
+    /// <summary>Lets the process enter the tree.</summary>
     /// <returns>Its id; null when it was stopped before.</returns>
     public int? Start()
     {
+        if (_launched == 0)
+            Launch();
         lock (_gate)
         {
             if (_stopping)
                 return null;
-            _processId = plan.Namespaces.Processes ? SpawnFirstProcess() : Spawn();
+            _processId = _launched;
+            Descriptors.Write(s_life!, [InitProtocol.Go]);
             return _processId;
         }
+    }
+
+    /// <summary>Has a process end that was launched, and has not entered the tree.</summary>
+    public void Abandon()
+    {
+        if (_launched == 0 || _processId != 0)
+            return;
+        s_life?.Dispose();
+        _ = Processes.Wait(_launched, block: true);
+        _launched = 0;
     }
 
     /// <summary>Its id may belong to another process from now on.</summary>
     public void HasEnded()
     {
         lock (_gate)
-            _processId = 0;
+            _processId = _launched = 0;
     }
 
     private void Signal(int signal)

@@ -20,8 +20,10 @@ internal static class Supervisor
         Processes.Ignore(Processes.Quit);
         Processes.Ignore(Processes.HangUp);
         var plan = PlanFile.Read();
+        StatusChannel.EndPhase("supervisor");
         var session = new Session(plan);
         var exitCode = InitProtocol.FailureExitCode;
+        var command = new SupervisedCommand(plan);
         try
         {
             Privileges.BecomeSubreaper();
@@ -30,12 +32,18 @@ internal static class Supervisor
             if (plan.Identity.InUserNamespace && !WaitForMaps())
                 return exitCode;
 
-            var command = new SupervisedCommand(plan);
+            StatusChannel.EndPhase("id maps");
             command.FollowControl();
+            // Not yet where it gets the terminal: it has to be in the process group that has it.
+            if (!plan.TakesTerminal)
+                command.Launch();
             session.Assemble();
+            StatusChannel.EndPhase("stack");
             using (plan.TakesTerminal ? TakeTerminal() : null)
                 exitCode = RunCommand(session, command);
+            StatusChannel.EndPhase("command");
             EndStragglers(session);
+            StatusChannel.EndPhase("stragglers");
         }
         catch (Exception error) when (error is EngineException or IOException or UnauthorizedAccessException)
         {
@@ -43,6 +51,7 @@ internal static class Supervisor
         }
         finally
         {
+            command.Abandon();
             session.TearDown();
         }
 
@@ -88,7 +97,11 @@ internal static class Supervisor
     private static int RunCommand(Session session, SupervisedCommand command)
     {
         if (command.Start() is not { } processId)
+        {
+            command.Abandon();
             return 128 + Processes.Terminate;
+        }
+
         StatusChannel.Send(InitProtocol.Started, processId.ToString(CultureInfo.InvariantCulture));
         while (Processes.Wait(-1, block: true) is { } ended)
         {

@@ -8,7 +8,7 @@ namespace OverlayTools.Init;
 /// EACCES makes them take their read-only path. They open the image, and nothing else, with
 /// <c>O_RDWR|O_EXCL</c> and without <c>O_CREAT</c>: a system call filter answers just that with EACCES.
 /// </summary>
-internal static unsafe class WriteFilter
+internal static class WriteFilter
 {
     // Classic BPF (linux/bpf_common.h) and seccomp's return values (linux/seccomp.h).
     private const ushort LoadWord = 0x20;
@@ -25,24 +25,8 @@ internal static unsafe class WriteFilter
 
     private const uint AccessMode = 3;
 
-    [StructLayout(LayoutKind.Sequential)]
-    private struct Instruction(ushort code, byte ifTrue, byte ifFalse, uint value)
-    {
-        public ushort Code = code;
-        public byte IfTrue = ifTrue;
-        public byte IfFalse = ifFalse;
-        public uint Value = value;
-    }
-
-    [StructLayout(LayoutKind.Sequential)]
-    private struct Program
-    {
-        public ushort Length;
-        public Instruction* Instructions;
-    }
-
-    /// <summary>Installs the filter for this thread and whatever it executes; a no-op on an architecture it does not know.</summary>
-    public static void Install()
+    /// <summary>The filter; empty on an architecture that it does not know.</summary>
+    public static FilterInstruction[] Instructions()
     {
         // AUDIT_ARCH_* (linux/audit.h) and the number of openat(2).
         (uint Architecture, uint OpenAt)? known = RuntimeInformation.ProcessArchitecture switch
@@ -52,12 +36,11 @@ internal static unsafe class WriteFilter
             _ => null,
         };
         if (known is not { } machine)
-            return;
+            return [];
 
-        Privileges.ForbidNew();
         const uint examined = AccessMode | (uint)Open.Exclusive | (uint)Open.Create;
         const uint denied = (uint)Open.ReadWrite | (uint)Open.Exclusive;
-        Span<Instruction> instructions =
+        return
         [
             new(LoadWord, 0, 0, ArchitectureOffset),
             new(JumpIfEqual, 0, 5, machine.Architecture),
@@ -69,10 +52,5 @@ internal static unsafe class WriteFilter
             new(Return, 0, 0, Allow),
             new(Return, 0, 0, FailWith | Errno.EACCES),
         ];
-        fixed (Instruction* start = instructions)
-        {
-            var program = new Program { Length = (ushort)instructions.Length, Instructions = start };
-            Privileges.Filter((nint)(&program));
-        }
     }
 }

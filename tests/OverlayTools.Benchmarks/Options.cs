@@ -8,8 +8,8 @@ internal sealed record Options
     public const string Usage = """
         Measures OverlayTools side by side with its peers, and prints medians and ratios.
           --runs N           of each side, after 2 warm-ups (default 21)
-          --only WORD        image, large, populate, compare, seal, resize, list, sif, import or
-                             container
+          --only WORD        image, large, populate, compare, seal, resize, list, sif, import,
+                             container or phases
           --apptainer PATH   default: on PATH
           --siftool PATH     default: on PATH
           --user NAME        the ordinary user for the container (default, for root: one made for the run)
@@ -58,7 +58,7 @@ internal sealed record Options
                 Runs = runs;
                 return true;
             case "--only" when value is "image" or "large" or "populate" or "compare" or "seal" or "resize" or "list" or "sif"
-                or "import" or "container":
+                or "import" or "container" or "phases":
                 Only = value;
                 return true;
             case "--apptainer":

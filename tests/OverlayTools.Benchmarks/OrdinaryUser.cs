@@ -48,7 +48,7 @@ internal sealed class OrdinaryUser : IDisposable
         List<string> arguments =
         [
             $"--reuid={Name}", $"--regid={Name}", "--init-groups", "--reset-env", DotnetProgram(), Environment.GetCommandLineArgs()[0],
-            "--only", "container", "--scratch", scratch, "--runs", options.Runs.ToString(CultureInfo.InvariantCulture),
+            "--only", options.Only ?? "container", "--scratch", scratch, "--runs", options.Runs.ToString(CultureInfo.InvariantCulture),
         ];
         if (Peer.Find("apptainer", options.Apptainer) is { } apptainer)
             arguments.AddRange(["--apptainer", apptainer]);

@@ -47,6 +47,8 @@ using (var place = new Workplace(options))
         Comparing.ReportRate(place);
     if (options.Wants("sif"))
         SifImages.ReportDiskUse(place);
+    if (options.Wants("phases"))
+        ContainerPhases.ReportAll(place);
     if (options.Wants("import"))
         ImportTime.ReportAll(place);
     if (options.Wants("large"))
@@ -56,7 +58,7 @@ using (var place = new Workplace(options))
     }
 }
 
-if (Environment.UserName == "root" && options.Wants("container") && !options.NoUser)
+if (Environment.UserName == "root" && (options.Wants("container") || options.Wants("phases")) && !options.NoUser)
 {
     using var user = new OrdinaryUser(options.User);
     user.Measure(options);

@@ -30,6 +30,14 @@ internal sealed class Session : IDisposable
             throw new InvalidOperationException($"{script}: {error}", error.Exception);
     }
 
+    /// <summary>Runs a line, and returns what it says to curious users.</summary>
+    public IReadOnlyList<string> Verbose(string script)
+    {
+        using var shell = PowerShell.Create(_runspace);
+        shell.AddScript(script).Invoke();
+        return [.. shell.Streams.Verbose.Select(record => record.Message)];
+    }
+
     /// <summary>Whether a command has a parameter.</summary>
     public bool HasParameter(string command, string parameter)
     {

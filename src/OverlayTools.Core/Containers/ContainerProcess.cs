@@ -26,6 +26,7 @@ public sealed class ContainerProcess : IRunningContainer
     private readonly bool _joined;
     private readonly SafeFileHandle _control;
     private readonly WriterMarks? _marks;
+    private readonly PhaseTimes _times;
     private readonly ConcurrentQueue<string> _warnings = new();
     private readonly ConcurrentQueue<string> _notes = new();
     private readonly TaskCompletionSource<int?> _entered = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -34,9 +35,10 @@ public sealed class ContainerProcess : IRunningContainer
     private bool _hasEntered;
     private bool _stopped;
 
-    private ContainerProcess(ContainerPlan plan, int processId, SafeFileHandle control, WriterMarks? marks, bool joined)
+    private ContainerProcess(ContainerPlan plan, int processId, SafeFileHandle control, WriterMarks? marks, PhaseTimes times, bool joined)
     {
         _marks = marks;
+        _times = times;
         _plan = plan;
         _joined = joined;
         ProcessId = processId;
@@ -83,10 +85,11 @@ public sealed class ContainerProcess : IRunningContainer
     /// after the caller has closed them.</param>
     /// <param name="streams">What its command reads and writes.</param>
     /// <param name="marks">Put on the overlays now, and taken off at the end.</param>
+    /// <param name="times">Goes on measuring; null to begin here.</param>
     /// <exception cref="EngineException"><see cref="ErrorIds.RuntimeNotFound"/>.</exception>
     /// <exception cref="LinuxException">The program could not be started.</exception>
     internal static ContainerProcess Start(
-        ContainerPlan plan, IReadOnlyList<SafeFileHandle> images, ContainerStreams streams, WriterMarks marks)
+        ContainerPlan plan, IReadOnlyList<SafeFileHandle> images, ContainerStreams streams, WriterMarks marks, PhaseTimes? times = null)
     {
         var init = InitProgram.Find();
         string[] arguments = [init, InitProtocol.RunMode];
@@ -98,7 +101,7 @@ public sealed class ContainerProcess : IRunningContainer
         }
 
         using var planFile = InitProgram.Write(JsonSerializer.SerializeToUtf8Bytes(plan, ContainerPlanJson.Default.ContainerPlan));
-        return Launch(arguments[0], arguments, planFile, plan, images, streams, marks, joined: false);
+        return Launch(arguments[0], arguments, planFile, plan, images, streams, marks, times ?? new PhaseTimes(), joined: false);
     }
 
     /// <summary>Runs a command in a container that is already there.</summary>
@@ -108,7 +111,7 @@ public sealed class ContainerProcess : IRunningContainer
     {
         var init = InitProgram.Find();
         using var planFile = InitProgram.Write(JsonSerializer.SerializeToUtf8Bytes(plan, JoinPlanJson.Default.JoinPlan));
-        return Launch(init, [init, InitProtocol.JoinMode], planFile, plan.Container, [], streams, null, joined: true);
+        return Launch(init, [init, InitProtocol.JoinMode], planFile, plan.Container, [], streams, null, new PhaseTimes(), joined: true);
     }
 
     /// <summary>Asks the container to end: the command gets SIGTERM, then SIGKILL; <see cref="Completion"/> follows when
@@ -153,7 +156,7 @@ public sealed class ContainerProcess : IRunningContainer
 
     private static ContainerProcess Launch(
         string program, string[] arguments, SafeFileHandle planFile, ContainerPlan plan,
-        IReadOnlyList<SafeFileHandle> images, ContainerStreams streams, WriterMarks? marks, bool joined)
+        IReadOnlyList<SafeFileHandle> images, ContainerStreams streams, WriterMarks? marks, PhaseTimes times, bool joined)
     {
         using var childEnds = new InheritedHandles();
         using var parentEnds = new HandleBag();
@@ -190,8 +193,9 @@ public sealed class ContainerProcess : IRunningContainer
         }
 
         parentEnds.Keep();
+        times.End("launch");
         marks?.Put(processId);
-        var container = new ContainerProcess(plan, processId, controlWriter, marks, joined)
+        var container = new ContainerProcess(plan, processId, controlWriter, marks, times, joined)
         {
             Input = input,
             Output = output,
@@ -217,6 +221,8 @@ public sealed class ContainerProcess : IRunningContainer
         }
 
         var ended = Processes.Wait(ProcessId, block: true);
+        _times.End("exit");
+        _notes.Enqueue(_times.ToString());
         if (ready && !orderly)
         {
             _failure ??= new EngineException(ErrorIds.HelperFailed, "The process that supervises the container was killed.",
@@ -252,6 +258,9 @@ public sealed class ContainerProcess : IRunningContainer
                 break;
             case [InitProtocol.Warning, var text]:
                 _warnings.Enqueue(text);
+                break;
+            case [InitProtocol.Phase, var name, var at]:
+                _times.End(name, long.Parse(at, CultureInfo.InvariantCulture));
                 break;
             case [InitProtocol.Note, var text]:
                 _notes.Enqueue(text);

@@ -30,14 +30,16 @@ public static class ContainerRunner
         ContainerRequest request, ContainerStreams streams, ICollection<string> warnings,
         IProgress<EngineProgress>? progress = null, CancellationToken token = default)
     {
+        var times = new PhaseTimes();
         var (images, plan) = Prepare(request, warnings, progress, token);
         using var opened = images;
+        times.End("images and plan");
         var session = plan.SessionDirectory;
         images.Add(SessionDirectory.Create(session), session);
         var marks = WriterMarks.For(plan, images.Files);
         try
         {
-            var process = ContainerProcess.Start(plan, images.Files, streams, marks);
+            var process = ContainerProcess.Start(plan, images.Files, streams, marks, times);
             _ = Task.Run(() => Leftovers.Sweep(Path.GetDirectoryName(session)!), CancellationToken.None);
             return process;
         }

@@ -12,8 +12,9 @@ internal static class IdMapWriter
         if (identity.Kind == IdentityKind.SubordinateIds && User.EffectiveId() != 0)
         {
             // Only these programs, which root installed, may map other ids; they check the user's ranges.
+            var groups = Task.Run(() => RunMapper(HelperProgram.NewGidMap, processId, identity.GroupMap));
             RunMapper(HelperProgram.NewUidMap, processId, identity.UserMap);
-            RunMapper(HelperProgram.NewGidMap, processId, identity.GroupMap);
+            groups.GetAwaiter().GetResult();
             return;
         }
 

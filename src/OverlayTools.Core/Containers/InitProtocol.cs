@@ -10,7 +10,7 @@ internal static class InitProtocol
     public const int StatusDescriptor = 4;
     public const int ControlDescriptor = 5;
 
-    /// <summary>The reading end of a pipe that the supervisor holds while it lives.</summary>
+    /// <summary>The reading end of a pipe that the supervisor holds while it lives, and on which it says go.</summary>
     public const int LifeDescriptor = 6;
 
     public const int FirstImageDescriptor = 10;
@@ -26,9 +26,6 @@ internal static class InitProtocol
     /// <summary>First argument: enter the assembled tree and become the command.</summary>
     public const string EnterMode = "enter";
 
-    /// <summary>First argument: become a FUSE program that ends with its parent.</summary>
-    public const string HelperMode = "helper";
-
     /// <summary>First argument: try what mounting is allowed, in the directory and with the overlay options that follow.</summary>
     public const string TrialMode = "trial";
 
@@ -41,12 +38,6 @@ internal static class InitProtocol
     /// <summary>A step of the trial: replacing a directory in the overlay.</summary>
     public const string ReplaceStep = "replace";
 
-    /// <summary>Second argument of the helper mode: answer attempts to open the image for writing with EACCES.</summary>
-    public const string DenyWriting = "deny-writing";
-
-    /// <summary>Second argument of the helper mode: nothing is denied.</summary>
-    public const string AllowWriting = "allow-writing";
-
     /// <summary>First argument: enter the namespaces of a running instance and run a command there.</summary>
     public const string JoinMode = "join";
 
@@ -57,7 +48,7 @@ internal static class InitProtocol
     /// <summary>First argument: keep an instance.</summary>
     public const string KeepMode = "keep";
 
-    /// <summary>On the control pipe: the maps are written.</summary>
+    /// <summary>On the control pipe: the maps are written. On the life pipe: the tree stands.</summary>
     public const byte Go = (byte)'g';
 
     /// <summary>On the control pipe: end the command. The next byte is the signal to send; four more, little-endian, say
@@ -78,6 +69,9 @@ internal static class InitProtocol
 
     /// <summary>Something follows that only a curious user wants to know.</summary>
     public const string Note = "note";
+
+    /// <summary>The name of a phase, and when it was over (<see cref="PhaseTimes.Now"/>), follow.</summary>
+    public const string Phase = "phase";
 
     /// <summary>A warning for the user follows.</summary>
     public const string Warning = "warning";

@@ -30,25 +30,6 @@ internal static unsafe partial class Descriptors
     [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
     private static partial nint CloseRange(nint number, uint first, uint last, uint flags);
 
-    /// <summary><c>struct pollfd</c>.</summary>
-    private struct Polled
-    {
-        public int Descriptor;
-        public short Events;
-        public short Returned;
-    }
-
-    [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
-    private static partial int Poll(Polled* polled, nuint count, int milliseconds);
-
-    /// <summary>Whether nobody holds the writing end of a pipe any more, and nothing is left in it.</summary>
-    public static bool HasEnded(int reader)
-    {
-        const short hungUp = 0x10;
-        var polled = new Polled { Descriptor = reader };
-        return Poll(&polled, 1, 0) == 1 && (polled.Returned & hungUp) != 0;
-    }
-
     /// <summary>Two close-on-exec ends of a pipe.</summary>
     /// <exception cref="LinuxException">With the error number of the call.</exception>
     public static (SafeFileHandle Reader, SafeFileHandle Writer) Pipe()

@@ -10,10 +10,6 @@ namespace OverlayTools.Native;
 /// </summary>
 internal sealed unsafe partial class ForkedEntry : IDisposable
 {
-    private const int SignalOnEnd = 17; // SIGCHLD
-    private const nuint SameParent = 0x8000; // CLONE_PARENT
-    private const int SetParentDeathSignal = 1;
-    private const int SetNoNewPrivileges = 38;
     private const int AmbientCapabilities = 47;
     private const int ClearAllAmbient = 4;
     private const int NoExec = 8; // ENOEXEC
@@ -47,11 +43,6 @@ internal sealed unsafe partial class ForkedEntry : IDisposable
         public uint Effective0, Permitted0, Inheritable0, Effective1, Permitted1, Inheritable1;
     }
 
-    // Without a transition, nothing in the child looks whether a collection is going on.
-    [LibraryImport("libc", EntryPoint = "syscall")]
-    [SuppressGCTransition]
-    private static partial nint Clone(nint number, nuint flags, nint stack, nint parentId, nint childId, nint storage);
-
     [LibraryImport("libc", EntryPoint = "setns")]
     [SuppressGCTransition]
     private static partial int SetNamespace(int file, int kind);
@@ -60,36 +51,9 @@ internal sealed unsafe partial class ForkedEntry : IDisposable
     [SuppressGCTransition]
     private static partial int ChangeDirectory(byte* path);
 
-    [LibraryImport("libc", EntryPoint = "prctl")]
-    [SuppressGCTransition]
-    private static partial int Prctl(int option, nuint argument2, nuint argument3, nuint argument4, nuint argument5);
-
     [LibraryImport("libc", EntryPoint = "capset")]
     [SuppressGCTransition]
     private static partial int CapSet(CapabilityHeader* header, CapabilitySets* sets);
-
-    [LibraryImport("libc", EntryPoint = "execve")]
-    [SuppressGCTransition]
-    private static partial int ExecVe(byte* path, byte** arguments, byte** environment);
-
-    [LibraryImport("libc", EntryPoint = "write")]
-    [SuppressGCTransition]
-    private static partial nint WriteTo(int file, int* bytes, nuint count);
-
-    [LibraryImport("libc", EntryPoint = "_exit")]
-    [SuppressGCTransition]
-    private static partial void Exit(int code);
-
-    [LibraryImport("libc", EntryPoint = "__errno_location")]
-    [SuppressGCTransition]
-    private static partial int* ErrorNumber();
-
-    [LibraryImport("libc", EntryPoint = "signal")]
-    [SuppressGCTransition]
-    private static partial nint SetSignal(int signal, nint handler);
-
-    // System calls of the architectures that the module is built for (asm/unistd_64.h, asm-generic/unistd.h).
-    private static nint CloneNumber => RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 56 : 220;
 
     /// <summary>Adds a directory to try as the working directory; the first that can be entered is taken.</summary>
     public void AddDirectory(string path) => _directories.Add((nint)Strings([path])[0]);
@@ -115,18 +79,18 @@ internal sealed unsafe partial class ForkedEntry : IDisposable
         using (reader)
         {
             var pipe = writer.DangerousGetHandle().ToInt32();
-            var child = Clone(CloneNumber, SignalOnEnd, 0, 0, 0, 0);
+            var child = RawCalls.Fork(0);
             if (child == 0)
             {
                 Enter(pipe, namespaces, directories, candidates, (byte**)variables);
-                Exit(1);
+                RawCalls.Exit(1);
             }
 
             writer.Dispose();
             if (child < 0)
-                throw new LinuxException("clone", *ErrorNumber());
+                throw new LinuxException("clone", *RawCalls.ErrorNumber());
             var report = ReadReport(reader);
-            _ = Processes.Wait((int)child, block: true);
+            _ = Processes.Wait(child, block: true);
             if (report.Failure == 0)
                 return report.ProcessId;
             if (report.ProcessId > 0)
@@ -150,21 +114,19 @@ internal sealed unsafe partial class ForkedEntry : IDisposable
         }
 
         // Only a child is in the pid namespace; made our sibling, it is a child of who waits for it.
-        var grandchild = Clone(CloneNumber, SameParent | SignalOnEnd, 0, 0, 0, 0);
+        var grandchild = RawCalls.Fork(RawCalls.SameParent);
         if (grandchild < 0)
             Fail(pipe, message, 2);
         if (grandchild > 0)
         {
             message[0] = 0;
-            message[1] = (int)grandchild;
-            _ = WriteTo(pipe, message, 8);
-            Exit(0);
+            message[1] = grandchild;
+            _ = RawCalls.WriteTo(pipe, message, 8);
+            RawCalls.Exit(0);
         }
 
-        // Kernel and runtime have ignored or handled signals; a program expects none of that.
-        for (var signal = 1; signal < 65; signal++)
-            _ = SetSignal(signal, 0);
-        if (Prctl(SetParentDeathSignal, Processes.Kill, 0, 0, 0) != 0)
+        RawCalls.RestoreSignals();
+        if (RawCalls.Prctl(RawCalls.SetParentDeathSignal, Processes.Kill, 0, 0, 0) != 0)
             Fail(pipe, message, 3);
         var directory = 0;
         while (directories[directory] != 0 && ChangeDirectory((byte*)directories[directory]) != 0)
@@ -172,37 +134,37 @@ internal sealed unsafe partial class ForkedEntry : IDisposable
         if (NeedsDirectory && directories[directory] == 0)
             Fail(pipe, message, 6);
 
-        if (ForbidsNewPrivileges && Prctl(SetNoNewPrivileges, 1, 0, 0, 0) != 0)
+        if (ForbidsNewPrivileges && RawCalls.Prctl(RawCalls.SetNoNewPrivileges, 1, 0, 0, 0) != 0)
             Fail(pipe, message, 3);
         if (DropsCapabilities)
         {
             var header = new CapabilityHeader { Version = 0x20080522 };
             var none = default(CapabilitySets);
-            if (Prctl(AmbientCapabilities, ClearAllAmbient, 0, 0, 0) != 0 || CapSet(&header, &none) != 0)
+            if (RawCalls.Prctl(AmbientCapabilities, ClearAllAmbient, 0, 0, 0) != 0 || CapSet(&header, &none) != 0)
                 Fail(pipe, message, 4);
         }
 
         var result = 2; // ENOENT
         for (var i = 0; candidates[i] != 0; i += 4)
         {
-            _ = ExecVe((byte*)candidates[i], (byte**)candidates[i + 1], environment);
-            if (*ErrorNumber() == NoExec)
-                _ = ExecVe((byte*)candidates[i + 2], (byte**)candidates[i + 3], environment);
-            var errno = *ErrorNumber();
+            _ = RawCalls.ExecVe((byte*)candidates[i], (byte**)candidates[i + 1], environment);
+            if (*RawCalls.ErrorNumber() == NoExec)
+                _ = RawCalls.ExecVe((byte*)candidates[i + 2], (byte**)candidates[i + 3], environment);
+            var errno = *RawCalls.ErrorNumber();
             if (errno is not (2 or 20)) // ENOENT, ENOTDIR
                 result = errno;
         }
 
-        *ErrorNumber() = result;
+        *RawCalls.ErrorNumber() = result;
         Fail(pipe, message, 5);
     }
 
     private static void Fail(int pipe, int* message, int step)
     {
         message[0] = step;
-        message[1] = *ErrorNumber();
-        _ = WriteTo(pipe, message, 8);
-        Exit(1);
+        message[1] = *RawCalls.ErrorNumber();
+        _ = RawCalls.WriteTo(pipe, message, 8);
+        RawCalls.Exit(1);
     }
 
     private static (int Step, int Failure, int ProcessId) ReadReport(SafeFileHandle reader)

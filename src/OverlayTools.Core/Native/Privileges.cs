@@ -11,8 +11,6 @@ internal static partial class Privileges
     private const int SetNoNewPrivileges = 38;
     private const int AmbientCapabilities = 47;
     private const ulong ClearAllAmbient = 4;
-    private const int SetSeccomp = 22;
-    private const ulong SeccompFilter = 2;
     private const uint CapabilityVersion3 = 0x20080522;
 
     [StructLayout(LayoutKind.Sequential)]
@@ -43,10 +41,6 @@ internal static partial class Privileges
 
     /// <summary>No program that is executed from here on gains privileges (set-user-id bits, file capabilities).</summary>
     public static void ForbidNew() => Check(Prctl(SetNoNewPrivileges, 1, 0, 0, 0), "prctl");
-
-    /// <summary>Installs a classic BPF system call filter; needs <see cref="ForbidNew"/> first.</summary>
-    /// <param name="program">Address of a <c>struct sock_fprog</c>.</param>
-    public static void Filter(nint program) => Check(Prctl(SetSeccomp, (nuint)SeccompFilter, (nuint)program, 0, 0), "prctl");
 
     /// <summary>Drops every capability, so that a program executed next by an ordinary user has none.</summary>
     public static void DropCapabilities()
