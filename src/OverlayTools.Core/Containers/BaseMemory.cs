@@ -7,34 +7,29 @@ namespace OverlayTools.Containers;
 internal static class BaseMemory
 {
     /// <summary>Warns of overlays that were made on another base.</summary>
-    public static void Check(LayerStack stack, ImageSet images)
+    /// <returns>The overlay that takes the changes, if it remembers no base yet.</returns>
+    public static LayerSource? Check(LayerStack stack, ImageSet images)
     {
-        foreach (var layer in stack.Overlays)
+        LayerSource? fresh = null;
+        // One in the image itself goes wherever its base does.
+        foreach (var layer in stack.Overlays.Where(layer => layer.Path != stack.Root.Path))
         {
-            if (IsOfRoot(layer, stack))
+            if (Try(() => (HasBeenRead: true, Base: Read(layer, images))) is not { HasBeenRead: true } found)
                 continue;
-            var isOther = false;
-            var remembered = Try(() => Read(layer, images));
-            Try(() => isOther = remembered?.Compare(stack.Root.Path) == OverlayBaseMatch.Other);
-            if (isOther)
-                images.Warnings.Add($"The overlay '{layer.Path}' was made on another base, {remembered!.Describe()}: "
+            if (found.Base is null && !layer.ReadOnly)
+                fresh ??= layer;
+            if (found.Base is { } remembered && Try(() => remembered.Compare(stack.Root.Path) == OverlayBaseMatch.Other))
+                images.Warnings.Add($"The overlay '{layer.Path}' was made on another base, {remembered.Describe()}: "
                     + $"what it hides and changes may mean something else on '{stack.Root.Path}'.");
         }
+
+        return fresh;
     }
 
-    /// <summary>Notes the base in the overlay that takes the changes, if it has none yet. To fail is no reason not to
-    /// run.</summary>
-    public static void Record(LayerStack stack, ImageSet images)
-    {
-        if (stack.Overlays.FirstOrDefault(layer => !layer.ReadOnly) is not { } writable || IsOfRoot(writable, stack))
-            return;
-        Try(() => Read(writable, images) is not null || (writable.Kind == LayerKind.Directory
-            ? OverlayBase.Record(writable.Path, null, OverlayBase.Of(stack.Root.Path))
-            : OverlayBase.Record(WindowOf(writable, images), OverlayBase.Of(stack.Root.Path))));
-    }
-
-    // One in the image itself goes wherever its base does.
-    private static bool IsOfRoot(LayerSource layer, LayerStack stack) => layer.Path == stack.Root.Path;
+    /// <summary>Notes the base in an overlay. To fail is no reason not to run.</summary>
+    public static void Record(LayerSource overlay, LayerStack stack, ImageSet images) => Try(() => overlay.Kind == LayerKind.Directory
+        ? OverlayBase.Record(overlay.Path, null, OverlayBase.Of(stack.Root.Path))
+        : OverlayBase.Record(WindowOf(overlay, images), OverlayBase.Of(stack.Root.Path)));
 
     private static OverlayBase? Read(LayerSource layer, ImageSet images) => layer.Kind switch
     {

@@ -60,11 +60,12 @@ public static class ContainerRunner
         var (images, stack) = LockWait.Run(request.WaitForLock, namesHolders => Open(request, namesHolders, progress, token), progress, token);
         try
         {
-            BaseMemory.Check(stack, images);
+            var fresh = BaseMemory.Check(stack, images);
             var plan = ContainerPlanner.Plan(ForDirectories(request, stack), stack, Machine.ReadFacts(), SessionDirectory.Choose());
             foreach (var warning in images.Warnings.Concat(plan.Warnings))
                 warnings.Add(warning);
-            BaseMemory.Record(stack, images);
+            if (fresh is not null)
+                BaseMemory.Record(fresh, stack, images);
             return (images, plan);
         }
         catch
