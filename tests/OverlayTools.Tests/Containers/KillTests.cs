@@ -69,6 +69,7 @@ public class KillTests
                     Processes = @($own).Count; Loops = @($loops).Count
                     Mounts = [IO.File]::ReadAllLines('/proc/self/mountinfo').Count
                     Descriptors = [IO.Directory]::GetFileSystemEntries('/proc/self/fd').Count
+                    Open = @([IO.Directory]::GetFileSystemEntries('/proc/self/fd') | ForEach-Object { try { [IO.File]::ResolveLinkTarget($_, $false).FullName } catch { } })
                     Temporary = [IO.Directory]::GetFileSystemEntries($env:TMPDIR).Count
                     Memory = [long]([IO.File]::ReadAllLines('/proc/self/status').Where{ $_ -like 'VmRSS:*' }[0] -replace '\D')
                 }
@@ -78,9 +79,10 @@ public class KillTests
             $"1..{4 + (s_cycles / 4)} | ForEach-Object {{ cycle }}; $before = count",
             $"1..{s_cycles} | ForEach-Object {{ cycle }}; $after = count",
             "foreach ($what in 'Processes', 'Loops', 'Mounts', 'Descriptors', 'Temporary') { \"$what $([Math]::Max(0, $after.$what - $before.$what))\" }",
+            "'open: ' + (@($after.Open | Where-Object { $before.Open -notcontains $_ }) -join ' ')",
             "$after.Memory - $before.Memory");
-        TestContext.Current.TestOutputHelper?.WriteLine($"{s_cycles} cycles: memory grew by {output[^1]} KiB");
-        Assert.Equal(["Processes 0", "Loops 0", "Mounts 0", "Descriptors 0", "Temporary 0"], output[..^1]);
+        TestContext.Current.TestOutputHelper?.WriteLine($"{s_cycles} cycles: memory grew by {output[^1]} KiB; {output[^2]}");
+        Assert.Equal(["Processes 0", "Loops 0", "Mounts 0", "Descriptors 0", "Temporary 0"], output[..^2]);
         Assert.InRange(long.Parse(output[^1], CultureInfo.InvariantCulture), long.MinValue, 10 << 10);
     }
 
