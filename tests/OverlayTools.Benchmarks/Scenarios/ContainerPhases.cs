@@ -6,7 +6,7 @@ namespace OverlayTools.Benchmarks.Scenarios;
 internal static class ContainerPhases
 {
     private const string Heading = "Phases, in ms: ";
-    private const int Settling = 40;
+    private const int Settling = 20;
 
     /// <summary>Prints a table for each identity that this user can have.</summary>
     public static void ReportAll(Workplace place)
