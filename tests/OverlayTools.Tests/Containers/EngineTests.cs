@@ -177,10 +177,23 @@ public sealed class EngineTests
         Assert.Equal(["True", "True", "Available", "True", "Native", "Apptainer", "Singularity"], lines);
     }
 
-    [Fact]
-    public void The_choice_is_told()
+    [Theory]
+    [InlineData(Who.Root)]
+    [InlineData(Who.User)]
+    public void The_choice_is_told_and_where_the_time_goes(Who who)
     {
-        using var scene = new Scene(Who.Root);
-        Assert.Contains("The engine Native runs the container", scene.Run(scene.Invoke("-Verbose", "true") + " 4>&1").Output);
+        using var scene = new Scene(who);
+        var (said, _) = scene.Run(scene.NewOverlay("o.img"), scene.Invoke("-Verbose -Overlay o.img", "sleep 0.3") + " 4>&1");
+        Assert.Contains("The engine Native runs the container", said);
+        var phases = said.Split('\n').Single(line => line.Contains("Phases, in ms: ", StringComparison.Ordinal)).Split(": ")[^1].TrimEnd('.').Split(", ")
+            .ToDictionary(phase => phase[..phase.LastIndexOf(' ')],
+                phase => double.Parse(phase[phase.LastIndexOf(' ')..], System.Globalization.CultureInfo.InvariantCulture));
+        Assert.Equal(
+        [
+            "command", "entering", "exit", "id maps", "images and plan", "launch", "layers", "marks", "mounts in the tree", "stack", "stragglers",
+            "supervisor", "unmounted", "written layer unmounted",
+        ], phases.Keys.Order(StringComparer.Ordinal));
+        Assert.All(phases.Values, time => Assert.True(time >= 0));
+        Assert.True(phases["command"] >= 290, $"{phases["command"]}");
     }
 }

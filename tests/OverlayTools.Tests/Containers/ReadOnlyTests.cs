@@ -26,6 +26,22 @@ public class ReadOnlyTests
     }
 
     [Theory]
+    [InlineData(Who.User)]
+    [InlineData(Who.FakeRoot)]
+    public void The_program_that_serves_a_read_only_image_is_kept_from_opening_it_for_writing(Who who)
+    {
+        using var scene = new Scene(who);
+        // Something is deleted, so that the image is served below fuse-overlayfs.
+        scene.Lines(scene.NewOverlay("o.img"), scene.Invoke("-Overlay o.img", "rm /data/a"));
+        var look = "for p in /proc/[0-9]*; do if grep -q \"TMP/overlaytools-[0-9a-f]\" $p/cmdline 2>/dev/null; then read n <$p/comm; "
+            + "echo $n $(grep -E \"^(Seccomp|NoNewPrivs):\" $p/status | cut -f2); fi; done";
+        string[] Helpers(string overlay) =>
+            [.. scene.Lines(scene.Invoke("-Overlay " + overlay, look.Replace("TMP", scene["tmp"], StringComparison.Ordinal))).Order(StringComparer.Ordinal)];
+        Assert.Equal(["fuse-overlayfs 0 0", "fuse2fs 1 2", "squashfuse_ll 0 0"], Helpers("o.img:ro"));
+        Assert.Equal(["fuse-overlayfs 0 0", "fuse2fs 0 0", "squashfuse_ll 0 0"], Helpers("o.img"));
+    }
+
+    [Theory]
     [InlineData(Who.Root)]
     [InlineData(Who.User)]
     public void An_overlay_on_a_disk_that_is_mounted_read_only_can_be_read(Who who)

@@ -66,10 +66,23 @@ public class RefusalTests
         // As in another container that allows neither.
         string[] denied = ["--user", "--map-root-user", "--mount", "sh", "-c", "echo 0 >/proc/sys/user/max_user_namespaces && exec \"$@\"", "sh"];
         (_, output, error) = Machine.RunWith("unshare", [.. denied, .. dropped, .. command], null, scene.Folder);
-        Assert.StartsWith("255\nNamespaceUnavailable\n", output);
+        Assert.StartsWith($"255\n{ErrorIds.NamespaceUnavailable}\n", output);
         Assert.Contains("CAP_SYS_ADMIN", error);
         Assert.Contains("run the outer container with CAP_SYS_ADMIN", output);
         scene.AssertNothingLeft();
+    }
+
+    [Fact]
+    public void A_helper_that_cannot_be_executed_is_named()
+    {
+        using var scene = new Scene(Who.User);
+        Directory.CreateDirectory(scene["fake"]);
+        File.WriteAllText(scene["fake/squashfuse_ll"], "no program at all");
+        Machine.Run("chmod", "-R", "a+rx", scene["fake"]);
+        var (output, error) = scene.RunWithInput("", $"$env:PATH = '{scene["fake"]}:' + $env:PATH", scene.Invoke("-Engine Native", "true"),
+            "$LASTEXITCODE; ($Error[0].FullyQualifiedErrorId -split ',')[0]");
+        Assert.Equal("255\nHelperFailed\n", output);
+        Assert.Contains("squashfuse_ll failed: The program cannot be executed.", error);
     }
 
     [Fact]
