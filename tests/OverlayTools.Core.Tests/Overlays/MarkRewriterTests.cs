@@ -253,16 +253,20 @@ public sealed class MarkRewriterTests(ITestOutputHelper output)
         System.IO.Directory.CreateDirectory(directory["point"]);
         foreach (var (space, option) in new[] { ("", ""), ("", ",userxattr"), ("unshare -Ur ", ",userxattr"), ("unshare -Ur ", "") })
         {
-            var script = $"mount -o loop,ro \"$0\" /mnt && {space}unshare -m sh -c 'mount -t overlay -o \"lowerdir=/mnt/upper:$0$1\" overlay \"$2\" && cd \"$2\" && find opaque alone | LC_ALL=C sort' \"$1\" \"$2\" \"$3\"";
-            var listed = Ext3Image.Run("unshare", "-m", "--propagation", "private", "sh", "-c", script, image.Path, directory["low"], option, directory["point"]);
+            var stack = "mount -t overlay -o \"lowerdir=/mnt/upper:$0$1\" overlay \"$2\" && cd \"$2\" && find opaque alone | LC_ALL=C sort";
+            var script = $"mount -o loop,ro \"$0\" /mnt && {space}unshare -m sh -c '{stack}' \"$1\" \"$2\" \"$3\"";
+            var listed = Ext3Image.Run("unshare", "-m", "--propagation", "private", "sh", "-c", script,
+                image.Path, directory["low"], option, directory["point"]);
             // A name that could be taken for a mark is left as it is: only who reads no attribute sees it.
-            Assert.Equal(["alone", "opaque", .. space != "" && option == "" ? [ "opaque/.wh.odd" ] : Array.Empty<string>(), "opaque/both", "opaque/both/deep", "opaque/both/mine", "opaque/hidden"],
+            string[] odd = space != "" && option == "" ? ["opaque/.wh.odd"] : [];
+            Assert.Equal(["alone", "opaque", .. odd, "opaque/both", "opaque/both/deep", "opaque/both/mine", "opaque/hidden"],
                 listed.Split('\n', StringSplitOptions.RemoveEmptyEntries));
         }
 
         // Root's kernel takes such a directory away.
         var removed = Ext3Image.Run("unshare", "-m", "--propagation", "private", "sh", "-c",
-            "mount -o loop \"$0\" /mnt && mount -t overlay -o \"lowerdir=$1,upperdir=/mnt/upper,workdir=/mnt/work\" overlay \"$2\" && rm -r \"$2/opaque\" && ls -A \"$2\"",
+            "mount -o loop \"$0\" /mnt && mount -t overlay -o \"lowerdir=$1,upperdir=/mnt/upper,workdir=/mnt/work\" overlay \"$2\" && "
+                + "rm -r \"$2/opaque\" && ls -A \"$2\"",
             image.Path, directory["low"], directory["point"]);
         Assert.Equal("alone\nplain\n", removed);
         image.AssertClean();

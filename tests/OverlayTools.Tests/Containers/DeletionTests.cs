@@ -88,7 +88,8 @@ public class DeletionTests
         void AssertSeen(params string[] expected)
         {
             scene.AssertClean("o.img");
-            foreach (var (reader, options) in new[] { (scene, "o.img:ro"), (scene, "o.img"), (scene.As(Who.Root), "o.img:ro"), (scene.As(Who.User), "o.img:ro"), (scene.As(Who.FakeRoot), "o.img:ro") })
+            var everybody = new[] { Who.Root, Who.User, Who.FakeRoot }.Select(who => (scene.As(who), "o.img:ro"));
+            foreach (var (reader, options) in everybody.Append((scene, "o.img")))
             {
                 Assert.Equal(expected, reader.Lines(reader.Invoke("-Overlay " + options, Seen, "root")));
                 Assert.Equal(expected, Split(reader.Apptainer("--overlay " + options, Seen, "root")));
@@ -111,7 +112,8 @@ public class DeletionTests
         Assert.Contains("three", string.Concat(Machine.Run("debugfs", "-R", "ls -p /upper/data/deep/two", scene["o.img"]).Output));
 
         string[] Said(string image) => scene.Lines(
-            $"Compare-OverlayImage {image} -Base root -Recurse | Where-Object ItemPath -like '/data*' | ForEach-Object {{ \"$($_.Change) $($_.Parts) $($_.ItemPath)\" }}",
+            $"Compare-OverlayImage {image} -Base root -Recurse | Where-Object ItemPath -like '/data*' | "
+                + "ForEach-Object { \"$($_.Change) $($_.Parts) $($_.ItemPath)\" }",
             $"$c = Convert-OverlayImage {image} {image}.sqfs -PassThru; $c.WhiteoutCount; $c.OpaqueDirectoryCount",
             $"Merge-OverlayImage {image} -Base root {image}.merged.sqfs");
         var (before, after) = (Said("before.img"), Said("o.img"));

@@ -185,7 +185,8 @@ public sealed class EngineTests
         using var scene = new Scene(who);
         var (said, _) = scene.Run(scene.NewOverlay("o.img"), scene.Invoke("-Verbose -Overlay o.img", "sleep 0.3") + " 4>&1");
         Assert.Contains("The engine Native runs the container", said);
-        var phases = said.Split('\n').Single(line => line.Contains("Phases, in ms: ", StringComparison.Ordinal)).Split(": ")[^1].TrimEnd('.').Split(", ")
+        var line = said.Split('\n').Single(text => text.Contains("Phases, in ms: ", StringComparison.Ordinal));
+        var phases = line.Split(": ")[^1].TrimEnd('.').Split(", ")
             .ToDictionary(phase => phase[..phase.LastIndexOf(' ')],
                 phase => double.Parse(phase[phase.LastIndexOf(' ')..], System.Globalization.CultureInfo.InvariantCulture));
         Assert.Equal(

@@ -102,7 +102,8 @@ public class InstanceTests
         File.WriteAllText(scene["vars"], "OTC_F='from a file'\nOTC_G=$OTC_HOST.b\n");
         scene.Own(scene["root"]);
         scene.Own(scene["vars"]);
-        const string probe = "env | grep -E \"^(OTC_|HOME=|PATH=|PWD=|LANG=|APPTAINER_(INSTANCE|BIND|CONTAINER|NAME|COMMAND)=|SINGULARITY_(INSTANCE|BIND|CONTAINER|NAME)=)\" | sort; pwd";
+        const string probe = "env | grep -E \"^(OTC_|HOME=|PATH=|PWD=|LANG=|APPTAINER_(INSTANCE|BIND|CONTAINER|NAME|COMMAND)=|"
+            + "SINGULARITY_(INSTANCE|BIND|CONTAINER|NAME)=)\" | sort; pwd";
         const string end = "echo -- end";
         var started = "Start-ContainerInstance root joined -Environment @{ OTC_START = 1 } " + scene.Identity + " | Out-Null";
         var (output, error) = scene.RunBeside(
@@ -119,13 +120,15 @@ public class InstanceTests
             {string.Join('\n', s_joins.Select(join => $"$a exec {join.Theirs.Replace("a\\sb", "'a b'")} instance://joined sh -c '{probe}; {end}'"))}
             $a instance stop joined >/dev/null
             """;
-        var (_, theirs, problem) = Machine.RunWith("env", [.. scene.Environment.Skip(who == Who.Root ? 1 : 0), "HOME=" + scene.Folder, "sh", "-c", script], null, scene.Folder);
+        var (_, theirs, problem) = Machine.RunWith(
+            "env", [.. scene.Environment.Skip(who == Who.Root ? 1 : 0), "HOME=" + scene.Folder, "sh", "-c", script], null, scene.Folder);
         Assert.Equal(string.Empty, problem);
         Assert.Equal(Normal(theirs), Normal(output));
         scene.AssertNothingLeft();
 
         // Where we are asked to start is all that differs: the home directory is the account's.
-        string Normal(string text) => text.Replace("HOME=" + scene.Folder, "HOME=" + (who == Who.User ? "/home/" + OrdinaryUser.Name : "/root"), StringComparison.Ordinal);
+        string Normal(string text) => text.Replace(
+            "HOME=" + scene.Folder, "HOME=" + (who == Who.User ? "/home/" + OrdinaryUser.Name : "/root"), StringComparison.Ordinal);
     }
 
     [Theory]
@@ -141,7 +144,8 @@ public class InstanceTests
             .. new[] { "-WorkingDirectory /gone", "-WorkingDirectory data", "-EnvironmentFile gone", "-Environment @{ 'A=' = 1 }", "-Overlay o" }
                 .SelectMany(options => new[]
                 {
-                    $"Invoke-ContainerWithOverlay -Instance i {options} -ErrorAction SilentlyContinue -- pwd", "\"$LASTEXITCODE $(($Error[0].FullyQualifiedErrorId -split ',')[0])\"",
+                    $"Invoke-ContainerWithOverlay -Instance i {options} -ErrorAction SilentlyContinue -- pwd",
+                    "\"$LASTEXITCODE $(($Error[0].FullyQualifiedErrorId -split ',')[0])\"",
                 }),
             "Invoke-ContainerWithOverlay -Instance i -Environment @{ HOME = '/x' } -WarningVariable said -WarningAction SilentlyContinue -- true; \"$said\"",
             "Stop-ContainerInstance i",

@@ -69,7 +69,8 @@ public class KillTests
                     Processes = @($own).Count; Loops = @($loops).Count
                     Mounts = [IO.File]::ReadAllLines('/proc/self/mountinfo').Count
                     Descriptors = [IO.Directory]::GetFileSystemEntries('/proc/self/fd').Count
-                    Open = @([IO.Directory]::GetFileSystemEntries('/proc/self/fd') | ForEach-Object { try { [IO.File]::ResolveLinkTarget($_, $false).FullName } catch { } })
+                    Open = @([IO.Directory]::GetFileSystemEntries('/proc/self/fd') | ForEach-Object {
+                        try { [IO.File]::ResolveLinkTarget($_, $false).FullName } catch { } })
                     Temporary = [IO.Directory]::GetFileSystemEntries($env:TMPDIR).Count
                     Memory = [long]([IO.File]::ReadAllLines('/proc/self/status').Where{ $_ -like 'VmRSS:*' }[0] -replace '\D')
                 }

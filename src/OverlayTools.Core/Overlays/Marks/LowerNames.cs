@@ -22,7 +22,7 @@ internal sealed class LowerNames : IDisposable
         }
     }
 
-    /// <summary>The names in a directory; null where no layer has a directory there.</summary>
+    /// <summary>The names in a directory; null where no layer has a directory there, or none that can be read.</summary>
     /// <param name="path">Its path in the layer, without a slash at the start.</param>
     public HashSet<ExtName>? In(byte[] path)
     {
@@ -32,8 +32,16 @@ internal sealed class LowerNames : IDisposable
             using var directory = Openat2.TryBeneath(layer, path, Open.ReadOnly | Open.Directory, out _);
             if (directory is null)
                 continue;
-            names ??= [];
-            names.UnionWith(Getdents.Names(directory).Where(name => name.Length <= ExtName.MaxLength).Select(name => new ExtName(name)));
+            try
+            {
+                var found = Getdents.Names(directory);
+                names ??= [];
+                names.UnionWith(found.Where(name => name.Length <= ExtName.MaxLength).Select(name => new ExtName(name)));
+            }
+            catch (LinuxException)
+            {
+                // Its program has ended, or its image is damaged. To rewrite the marks matters more.
+            }
         }
 
         return names;

@@ -49,8 +49,9 @@ internal static class MarkRewriter
             editor.Commit();
         }
 
+        hasDevices |= done is { Whiteouts: > 0 } or { Filled: > 0 };
         if (done.Left == 0)
-            MarkStamp.Write(window, hasDevices || done is { Whiteouts: > 0 } or { Filled: > 0 } ? MarkReaders.All : MarkReaders.All | MarkReaders.NoWhiteouts);
+            MarkStamp.Write(window, hasDevices ? MarkReaders.All : MarkReaders.All | MarkReaders.NoWhiteouts);
         return done;
     }
 

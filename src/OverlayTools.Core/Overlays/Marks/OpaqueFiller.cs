@@ -51,7 +51,8 @@ internal sealed class OpaqueFiller(ExtEditor editor, LowerNames lower, Cancellat
         // what is deleted in it later is looked for.
         foreach (var (name, value) in new[]
         {
-            (OverlayMarks.TrustedOpaque, s_yes), (OverlayMarks.UserOpaque, s_yes), (OverlayMarks.TrustedOrigin, []), (OverlayMarks.UserOrigin, []),
+            (OverlayMarks.TrustedOpaque, s_yes), (OverlayMarks.UserOpaque, s_yes),
+            (OverlayMarks.TrustedOrigin, []), (OverlayMarks.UserOrigin, []),
         })
         {
             if (!attributes.ContainsKey(name))
