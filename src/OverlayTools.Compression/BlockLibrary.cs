@@ -1,13 +1,19 @@
+using System.Buffers.Binary;
 using K4os.Compression.LZ4;
 using OverlayTools.Squashfs;
+using SharpCompress.Compressors.LZMA;
 using SharpCompress.Compressors.Xz;
 using ZstdSharp;
 
 namespace OverlayTools.Compression;
 
-/// <summary>The compressions that .NET lacks, by ZstdSharp, K4os.Compression.LZ4 and SharpCompress (for xz).</summary>
+/// <summary>The compressions that .NET lacks, by ZstdSharp, K4os.Compression.LZ4 and SharpCompress (for xz and
+/// LZMA).</summary>
 internal sealed class BlockLibrary : ICompressionLibrary
 {
+    private const int LzmaPropertiesSize = 5;
+    private const int LzmaHeaderSize = LzmaPropertiesSize + 8;
+
     public int? Decompress(SquashfsCompression compression, byte[] block, int count, Span<byte> into)
     {
         try
@@ -19,6 +25,7 @@ internal sealed class BlockLibrary : ICompressionLibrary
                     ? length
                     : throw new InvalidDataException("The LZ4 block is damaged."),
                 SquashfsCompression.Xz => Xz(block, count, into),
+                SquashfsCompression.Lzma => Lzma(block, count, into),
                 _ => null,
             };
         }
@@ -35,6 +42,21 @@ internal sealed class BlockLibrary : ICompressionLibrary
 
     private static int Zstandard(ReadOnlySpan<byte> block, Span<byte> into) =>
         (t_zstandard ??= new Decompressor()).Unwrap(block, into);
+
+    // The old format of .lzma files: a byte of properties, four of the dictionary's size, and eight of the bytes that come
+    // out (squashfs-tools, lzma_wrapper.c, LZMA_HEADER_SIZE).
+    private static int Lzma(byte[] block, int count, Span<byte> into)
+    {
+        if (count < LzmaHeaderSize)
+            throw new InvalidDataException("The LZMA block has no header.");
+        var length = BinaryPrimitives.ReadInt64LittleEndian(block.AsSpan(LzmaPropertiesSize));
+        if (length < 0 || length > into.Length)
+            throw new InvalidDataException("More comes out than fits.");
+        using var source = new MemoryStream(block, LzmaHeaderSize, count - LzmaHeaderSize, writable: false);
+        using var stream = LzmaStream.Create(block[..LzmaPropertiesSize], source, count - LzmaHeaderSize, length, leaveOpen: true);
+        stream.ReadExactly(into[..(int)length]);
+        return (int)length;
+    }
 
     private static int Xz(byte[] block, int count, Span<byte> into)
     {

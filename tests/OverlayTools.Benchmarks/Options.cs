@@ -8,8 +8,8 @@ internal sealed record Options
     public const string Usage = """
         Measures OverlayTools side by side with its peers, and prints medians and ratios.
           --runs N           of each side, after 2 warm-ups (default 21)
-          --only WORD        image, large, populate, compare, seal, resize, list, sif, import,
-                             container or phases
+          --only WORD        image, large, populate, copy, compare, seal, resize, list, sif,
+                             import, container or phases
           --apptainer PATH   default: on PATH
           --siftool PATH     default: on PATH
           --user NAME        the ordinary user for the container (default, for root: one made for the run)
@@ -57,7 +57,7 @@ internal sealed record Options
             case "--runs" when int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out var runs) && runs > 0:
                 Runs = runs;
                 return true;
-            case "--only" when value is "image" or "large" or "populate" or "compare" or "seal" or "resize" or "list" or "sif"
+            case "--only" when value is "image" or "large" or "populate" or "copy" or "compare" or "seal" or "resize" or "list" or "sif"
                 or "import" or "container" or "phases":
                 Only = value;
                 return true;

@@ -33,6 +33,7 @@ using (var place = new Workplace(options))
         .. options.Wants("image") ? NewImage.All(place) : [],
         .. options.Wants("large") ? LargeImage.All(place) : [],
         .. options.Wants("populate") ? Population.All(place) : [],
+        .. options.Wants("copy") ? Copying.All(place) : [],
         .. options.Wants("seal") ? Sealing.All(place) : [],
         .. options.Wants("compare") ? Comparing.All(place) : [],
         .. options.Wants("resize") ? Resizing.All(place) : [],

@@ -66,24 +66,8 @@ internal static class DirectoryOverlays
 
     private static void Lock(OpenImage directory, bool exclusive, ImageSet set)
     {
-        var errno = Flock.Try(directory.Handle, exclusive);
-        if (errno == 0)
-            return;
-        if (errno != Errno.EAGAIN)
-        {
-            if (exclusive)
-                set.Warnings.Add($"The file system that holds '{directory.Path}' knows no locks: make sure that nobody else uses the "
-                    + "overlay, or it will be damaged.");
-            return;
-        }
-
-        var holders = set.NamesHolders
-            ? ImageUsers.Look().Of(directory.Handle, 0, 0).Where(user => user.Kind == ImageUseKind.Flock).ToList()
-            : [];
-        var who = holders.Count > 0 ? "by " + string.Join(", ", ImageUser.Principals(holders)) : "by " + RangeLock.Unseen;
-        throw new EngineException(ErrorIds.OverlayInUse,
-            $"'{directory.Path}' cannot be opened for {(exclusive ? "writing" : "reading")}: it is in use {who}.",
-            exclusive ? "Wait until it has ended, for example with -WaitForLock, or open the overlay read-only."
-                : "Wait until the writer has ended, for example with -WaitForLock.", directory.Path);
+        if (!DirectoryLock.Acquire(directory.Handle, directory.Path, exclusive, set.NamesHolders) && exclusive)
+            set.Warnings.Add($"The file system that holds '{directory.Path}' knows no locks: make sure that nobody else uses the "
+                + "overlay, or it will be damaged.");
     }
 }

@@ -15,6 +15,7 @@ public sealed class ImageUsers
     private const int PauseMilliseconds = 20;
 
     private const string FusePrograms = "fuse2fs";
+    private const string FuseOverlayProgram = "fuse-overlayfs"; // 14 characters: /proc/PID/comm shows 15
 
     private readonly ILookup<ulong, OpenDescriptor> _open;
     /// <summary>Read only when they are asked for: the kernel stops all who lock meanwhile, which takes 10 ms.</summary>
@@ -73,6 +74,43 @@ public sealed class ImageUsers
                     path);
             Thread.Sleep(PauseMilliseconds);
         }
+    }
+
+    /// <summary>Refuses the directory that an overlay writes to while it is mounted, as far as that can be seen from here:
+    /// neither the kernel nor Apptainer locks it.</summary>
+    /// <param name="upper">The directory.</param>
+    /// <param name="path">The overlay's path, for the error.</param>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayInUse"/>, naming who.</exception>
+    public static void RefuseMounted(SafeFileHandle upper, string path)
+    {
+        var users = Look().OverlaysOn(upper).ToList();
+        if (users.Count > 0)
+            throw new EngineException(ErrorIds.OverlayInUse,
+                $"'{path}' is in use by {string.Join(", ", ImageUser.Principals(users))}.", "Wait until that has ended.", path);
+    }
+
+    private IEnumerable<ImageUser> OverlaysOn(SafeFileHandle upper)
+    {
+        var target = Target.Of(upper, MountsOf(Environment.ProcessId));
+        foreach (var process in _namespaces.Value)
+        {
+            foreach (var mount in MountsOf(process).Where(mount => mount.UpperDirectory is { } named && IsAt(process, named, target)))
+                yield return User(ImageUseKind.Mount, !mount.ReadOnly) with { ProcessName = "overlay", MountPoint = mount.MountPoint };
+        }
+
+        foreach (var open in _open[target.Inode].DistinctBy(open => open.ProcessId))
+        {
+            if (ProcessFacts.NameOf(open.ProcessId) == FuseOverlayProgram && IsOnDevice(open, target))
+                yield return ProcessFacts.Describe(User(ImageUseKind.OpenFile, writes: true), open.ProcessId);
+        }
+    }
+
+    private static bool IsAt(int process, string path, Target target)
+    {
+        var seen = string.Create(CultureInfo.InvariantCulture, $"/proc/{process}/root/{path}");
+        using var directory = Native.Open.TryFile(seen, Native.Open.PathOnly | Native.Open.Directory, 0, out _);
+        return directory is not null && Statx.Of(directory, seen) is var status
+            && status.Inode == target.Inode && status.Device == target.Device;
     }
 
     /// <summary>Whether a loop device stands on any part of a file.</summary>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace OverlayTools.IO;
 
@@ -8,8 +9,11 @@ namespace OverlayTools.IO;
 /// <param name="Device">Major and minor number of the file system, as <c>7:0</c>.</param>
 /// <param name="MountPoint">Where it is mounted, safe to show.</param>
 /// <param name="ReadOnly">Whether the file system itself is read-only.</param>
-internal readonly record struct MountEntry(int Id, string Device, string MountPoint, bool ReadOnly)
+/// <param name="UpperDirectory">Of the kernel's overlayfs, what it writes to, as it was named when it was mounted.</param>
+internal readonly partial record struct MountEntry(int Id, string Device, string MountPoint, bool ReadOnly, string? UpperDirectory = null)
 {
+    private const string UpperOption = "upperdir=";
+
     private const int MostText = 16 << 20;
 
     /// <summary>The mounts that a process sees; empty when it has ended.</summary>
@@ -27,12 +31,19 @@ internal readonly record struct MountEntry(int Id, string Device, string MountPo
         if (separator < 6 || words.Length < separator + 4
             || !int.TryParse(words[0], NumberStyles.None, CultureInfo.InvariantCulture, out var id))
             return null;
-        var readOnly = words[separator + 3].Split(',').Contains("ro");
-        return new MountEntry(id, words[2], PrintableText.Show(Encoding.UTF8.GetBytes(Unescape(words[4]))), readOnly);
+        var options = words[separator + 3].Split(',');
+        var upper = words[separator + 1] == "overlay"
+            ? Array.Find(options, option => option.StartsWith(UpperOption, StringComparison.Ordinal))
+            : null;
+        return new MountEntry(
+            id, words[2], PrintableText.Show(Encoding.UTF8.GetBytes(Unescape(words[4]))), options.Contains("ro"),
+            upper is null ? null : Unescape(upper[UpperOption.Length..]));
     }
 
-    // The kernel writes blanks and backslashes of a path in octal.
+    // The kernel writes what separates, and backslashes, in octal: of a path blanks, of an option commas too.
     private static string Unescape(string path) =>
-        path.Replace("\\040", " ", StringComparison.Ordinal).Replace("\\011", "\t", StringComparison.Ordinal)
-            .Replace("\\012", "\n", StringComparison.Ordinal).Replace("\\134", "\\", StringComparison.Ordinal);
+        Escaped().Replace(path, static found => ((char)Convert.ToInt32(found.Value[1..], 8)).ToString());
+
+    [GeneratedRegex(@"\\[0-3][0-7]{2}")]
+    private static partial Regex Escaped();
 }

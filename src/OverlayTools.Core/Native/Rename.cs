@@ -8,6 +8,7 @@ internal static partial class Rename
 {
     private const int CurrentDirectory = -100;
     private const uint NoReplace = 1;
+    private const uint Exchange = 2;
 
     [LibraryImport("libc", EntryPoint = "renameat2", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int RenameAt2(int oldDirectory, string oldPath, int newDirectory, string newPath, uint flags);
@@ -29,6 +30,15 @@ internal static partial class Rename
         byte[] newName = [.. to, 0];
         if (RenameIn(directory, oldName, directory, newName, replace ? 0 : NoReplace) != 0)
             throw LinuxException.Last("renameat2", describe);
+    }
+
+    /// <summary>Has two files of a directory change their names, at once.</summary>
+    /// <returns>0, or the error number: EINVAL where the file system cannot.</returns>
+    public static int TryExchange(SafeFileHandle directory, ReadOnlySpan<byte> one, ReadOnlySpan<byte> other)
+    {
+        byte[] oneName = [.. one, 0];
+        byte[] otherName = [.. other, 0];
+        return RenameIn(directory, oneName, directory, otherName, Exchange) == 0 ? 0 : Marshal.GetLastPInvokeError();
     }
 
     /// <summary>Renames a file; without <paramref name="replace"/>, an existing target fails with EEXIST.</summary>

@@ -7,24 +7,8 @@ namespace OverlayTools.Commands;
 /// <summary>Says what overlays do to their base: which files they add, change, hide and replace.</summary>
 [Cmdlet(VerbsData.Compare, "OverlayImage", DefaultParameterSetName = PathSet)]
 [OutputType(typeof(OverlayDifference), typeof(OverlayDifferenceSummary))]
-public sealed class CompareOverlayImageCommand : OverlayToolsCommand
+public sealed class CompareOverlayImageCommand : OverlayContentCommand
 {
-    private const string PathSet = "Path";
-    private const string LiteralPathSet = "LiteralPath";
-
-    /// <summary>Overlay images, SIF images with overlays, or directories; wildcards are accepted.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Alias("ImagePath")]
-    [ValidateNotNullOrEmpty]
-    [SupportsWildcards]
-    public string[] Path { get; set; } = [];
-
-    /// <summary>The overlays; every character stands for itself.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = LiteralPathSet, ValueFromPipelineByPropertyName = true)]
-    [Alias("FullName", "PSPath", "LP")]
-    [ValidateNotNullOrEmpty]
-    public string[] LiteralPath { get; set; } = [];
-
     /// <summary>The base: a SIF, squashfs or ext3 image, or a directory.</summary>
     [Parameter(Position = 1)]
     [ValidateNotNullOrEmpty]
@@ -38,11 +22,6 @@ public sealed class CompareOverlayImageCommand : OverlayToolsCommand
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string[] Lower { get; set; } = [];
-
-    /// <summary>The partition of a SIF image that has several overlays.</summary>
-    [Parameter(ValueFromPipelineByPropertyName = true)]
-    [ArgumentCompleter(typeof(SifObjectIdCompleter))]
-    public uint? Id { get; set; }
 
     /// <summary>Compare what is at and below these paths, as in the container; wildcards are accepted.</summary>
     [Parameter]
@@ -73,8 +52,7 @@ public sealed class CompareOverlayImageCommand : OverlayToolsCommand
             lower.Add(resolved);
         }
 
-        var literal = ParameterSetName == LiteralPathSet;
-        foreach (var path in ResolveExisting(literal ? LiteralPath : Path, literal))
+        foreach (var path in Overlays())
         {
             foreach (var itemPath in ItemPath)
                 ForTarget(path, () => Compare(path, basePath, lower, itemPath));

@@ -7,25 +7,9 @@ namespace OverlayTools.Commands;
 /// <summary>Removes files from overlays, hides entries of the base, and brings hidden ones back.</summary>
 [Cmdlet(VerbsCommon.Remove, "OverlayItem", SupportsShouldProcess = true, DefaultParameterSetName = PathSet)]
 [OutputType(typeof(void))]
-public sealed class RemoveOverlayItemCommand : OverlayToolsCommand
+public sealed class RemoveOverlayItemCommand : OverlayContentCommand
 {
-    private const string PathSet = "Path";
-    private const string LiteralPathSet = "LiteralPath";
-
     private readonly List<(string Image, uint? Id, string ItemPath)> _items = [];
-
-    /// <summary>Overlay images, or SIF images with overlays; wildcards are accepted.</summary>
-    [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [Alias("ImagePath")]
-    [ValidateNotNullOrEmpty]
-    [SupportsWildcards]
-    public string[] Path { get; set; } = [];
-
-    /// <summary>The images; every character stands for itself.</summary>
-    [Parameter(Mandatory = true, ParameterSetName = LiteralPathSet, ValueFromPipelineByPropertyName = true)]
-    [Alias("FullName", "PSPath", "LP")]
-    [ValidateNotNullOrEmpty]
-    public string[] LiteralPath { get; set; } = [];
 
     /// <summary>Paths inside, as in the container; wildcards are accepted.</summary>
     [Parameter(Mandatory = true, Position = 1, ValueFromPipelineByPropertyName = true)]
@@ -33,11 +17,6 @@ public sealed class RemoveOverlayItemCommand : OverlayToolsCommand
     [SupportsWildcards]
     [ArgumentCompleter(typeof(OverlayItemPathCompleter))]
     public string[] ItemPath { get; set; } = [];
-
-    /// <summary>The partition of a SIF image that has several.</summary>
-    [Parameter(ValueFromPipelineByPropertyName = true)]
-    [ArgumentCompleter(typeof(SifObjectIdCompleter))]
-    public uint? Id { get; set; }
 
     /// <summary>Remove directories with all that is in them.</summary>
     [Parameter]
@@ -50,8 +29,7 @@ public sealed class RemoveOverlayItemCommand : OverlayToolsCommand
     /// <inheritdoc/>
     protected override void ProcessRecord()
     {
-        var literal = ParameterSetName == LiteralPathSet;
-        foreach (var path in ResolveExisting(literal ? LiteralPath : Path, literal))
+        foreach (var path in Overlays())
             _items.AddRange(ItemPath.Select(item => (path, Id, item)));
     }
 

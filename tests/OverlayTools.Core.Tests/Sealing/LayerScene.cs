@@ -32,9 +32,9 @@ internal sealed class LayerScene : IDisposable
     public void OnBase(string script) => Ext3Image.Run("sh", "-c", $"cd '{Base}'; {script}");
 
     /// <summary>Runs shell text on the overlay of the kernel that writes a layer.</summary>
-    public void Write(string layer, string lower, string script)
+    public void Write(string layer, string lower, string script, string more = "")
     {
-        Stack($"lowerdir={lower},upperdir={layer}/upper,workdir={layer}/work", point => Ext3Image.Run("sh", "-c", $"cd '{point}'; {script}"));
+        Stack($"lowerdir={lower},upperdir={layer}/upper,workdir={layer}/work{more}", point => Ext3Image.Run("sh", "-c", $"cd '{point}'; {script}"));
     }
 
     /// <summary>Mounts a stack and does something there.</summary>

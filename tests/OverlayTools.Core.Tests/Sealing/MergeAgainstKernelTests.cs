@@ -68,6 +68,22 @@ public sealed class MergeAgainstKernelTests
             Assert.Equal(before, StackView.Of(scene.One) + StackView.Of(scene.Two) + StackView.Of(scene.Base));
     }
 
+    [Theory]
+    [InlineData("mv dir moved")]
+    [InlineData("chmod 600 dir/file")]
+    public void What_the_kernel_left_below_is_refused_and_nothing_is_made(string change)
+    {
+        using var scene = new LayerScene();
+        scene.OnBase("mkdir dir; echo content > dir/file");
+        scene.Write(scene.One, scene.Base, change, ",redirect_dir=on,metacopy=on,index=off");
+        var error = Assert.Throws<EngineException>(() => OverlayMerger.Merge(
+            new OverlayMerge { Overlays = [new(scene.One)], Base = scene.Base, Destination = scene["m.sif"] }, null,
+            TestContext.Current.CancellationToken));
+        Assert.Equal(ErrorIds.OverlayFeatureUnsupported, error.ErrorId);
+        Assert.Contains("redirect_dir", error.Message, StringComparison.Ordinal);
+        Assert.False(File.Exists(scene["m.sif"]));
+    }
+
     [Fact]
     public void What_one_layer_leads_to_is_not_written_through_by_another()
     {

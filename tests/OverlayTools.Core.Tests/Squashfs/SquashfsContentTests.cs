@@ -43,6 +43,8 @@ public sealed class SquashfsContentTests(SquashfsContentTests.SourceTree tree) :
     [InlineData("xz")]
     [InlineData("xz", "-b", "1M")]
     [InlineData("xz", "-Xbcj", "x86")]
+    [InlineData("lzma")]
+    [InlineData("lzma", "-b", "1M")]
     [InlineData("lz4")]
     [InlineData("lz4", "-Xhc")]
     [InlineData("zstd", "-b", "4K")]
@@ -61,11 +63,10 @@ public sealed class SquashfsContentTests(SquashfsContentTests.SourceTree tree) :
         Assert.Equal(tree.Listing, LayerListing.OfLayer(layer));
     }
 
-    [Theory]
-    [InlineData("lzo")]
-    [InlineData("lzma")]
-    public void A_compression_that_is_not_read_is_named(string compression)
+    [Fact]
+    public void A_compression_that_is_not_read_is_named()
     {
+        const string compression = "lzo";
         using var directory = new TemporaryDirectory();
         Directory.CreateDirectory(directory["tree"]);
         File.WriteAllText(directory["tree/file"], new string('x', 10_000));

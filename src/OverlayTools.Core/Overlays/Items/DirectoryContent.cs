@@ -29,10 +29,17 @@ internal sealed class DirectoryContent : OverlayContent
     /// <see cref="ErrorIds.OptionConflict"/> for an id.</exception>
     public static DirectoryContent Open(string path, uint? id)
     {
+        RefuseId(path, id);
+        return new DirectoryContent(OpenUpper(path), path, System.IO.Path.Join(path, "upper"));
+    }
+
+    /// <summary>A directory has no partitions.</summary>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OptionConflict"/> for an id.</exception>
+    public static void RefuseId(string path, uint? id)
+    {
         if (id is not null)
             throw new EngineException(ErrorIds.OptionConflict, $"'{path}' is a directory, so that it has no objects with ids.",
                 "Leave -Id out.", path);
-        return new DirectoryContent(OpenUpper(path), path, System.IO.Path.Join(path, "upper"));
     }
 
     /// <summary>Opens a directory that is the root of a layer itself.</summary>

@@ -47,13 +47,17 @@ internal sealed class NodeInserter
         {
             var found = Uncover(at, name, out var wasHidden);
             if (found is { } inode && _editor.FileSystem.ReadInode(inode).FileType != ExtFileType.Directory)
-                throw new EngineException(ErrorIds.OverlayWrongFileType, $"'{OverlayEntry.Show(name)}' on the way is no directory.",
-                    "Links in the overlay are not followed: name the directory itself.", OverlayEntry.Show(name));
+                throw NoDirectory(name);
             at = found ?? MakeDirectory(at, name, OverlayTree.DefaultPermissions, _owner, wasHidden);
         }
 
         return at;
     }
+
+    /// <summary>The error that a name on the way is another file than a directory.</summary>
+    public static EngineException NoDirectory(ExtName name) => new(ErrorIds.OverlayWrongFileType,
+        $"'{OverlayEntry.Show(name)}' on the way is no directory.",
+        "Links in the overlay are not followed: name the directory itself.", OverlayEntry.Show(name));
 
     /// <summary>Puts a file, with all that hangs below it, into a directory.</summary>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayAlreadyExists"/>,

@@ -6,10 +6,10 @@ using OverlayTools.Native;
 
 namespace OverlayTools.Overlays;
 
-/// <summary>Files of this machine to put into an overlay image.</summary>
+/// <summary>Files of this machine to put into an overlay.</summary>
 public sealed record OverlayItemImport
 {
-    /// <summary>The image, or a SIF image.</summary>
+    /// <summary>The image, a SIF image, or a directory with <c>upper</c>.</summary>
     public required string ImagePath { get; init; }
 
     /// <summary>The partition of a SIF image that has several.</summary>
@@ -33,9 +33,10 @@ public sealed record OverlayItemImport
     /// <summary>Whether the files keep their owners.</summary>
     public bool KeepOwner { get; init; }
 
-    /// <summary>Copies all of it, in one transaction where the journal holds it.</summary>
-    /// <param name="warn">Told when it takes several transactions.</param>
-    /// <param name="progress">Told of the files done.</param>
+    /// <summary>Copies all of it, in one transaction where the journal holds it; into a directory, each file or new
+    /// directory as a whole.</summary>
+    /// <param name="warn">Told when it takes several transactions, or files cannot keep their owners.</param>
+    /// <param name="progress">Told of the files done; in a directory, of the bytes.</param>
     /// <param name="token">Stops the work: the image is as it was, or of several transactions some are done.</param>
     /// <returns>The paths in the overlay, one for each source.</returns>
     /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFileNotFound"/>,
@@ -43,23 +44,38 @@ public sealed record OverlayItemImport
     /// <see cref="ErrorIds.OverlayDirectoryNotEmpty"/> for a directory without <see cref="Recurse"/>,
     /// <see cref="ErrorIds.OverlayInUse"/>, <see cref="ErrorIds.OverlayFull"/>, <see cref="ErrorIds.OverlayNotExt3"/>,
     /// <see cref="ErrorIds.OverlayMissingUpper"/>, <see cref="ErrorIds.OverlayCorrupt"/>.</exception>
+    /// <exception cref="LinuxException">A file of a directory cannot be written.</exception>
     public IReadOnlyList<string> Run(
-        Action<string>? warn = null, IProgress<EngineProgress>? progress = null, CancellationToken token = default) =>
-        Run((files, work) => OverlayEditing.Run(ImagePath, Id, files, work, warn ?? (_ => { }), progress, token), progress, token);
+        Action<string>? warn = null, IProgress<EngineProgress>? progress = null, CancellationToken token = default)
+    {
+        warn ??= _ => { };
+        return Directory.Exists(ImagePath)
+            ? WithSources((destination, sources) => new DirectoryItemImport(this, warn, progress, token).Run(destination, sources), token)
+            : Run((files, work) => OverlayEditing.Run(ImagePath, Id, files, work, warn, progress, token), progress, token);
+    }
 
     /// <summary>Copies all of it into a file system that nobody else uses.</summary>
     internal void RunIn(Window window, Action<string> warn, CancellationToken token) =>
         Run((files, work) => OverlayEditing.Run(window, files, work, warn, null, token), null, token);
 
-    private List<string> Run(Action<long, Action<ExtEditor>> edit, IProgress<EngineProgress>? progress, CancellationToken token)
+    private List<string> Run(
+        Action<long, Action<ExtEditor>> edit, IProgress<EngineProgress>? progress, CancellationToken token) =>
+        WithSources(
+            (destination, sources) =>
+            {
+                var files = sources.Sum(source => Count(source.Node));
+                edit(files, editor => Insert(editor, destination, sources, files, progress, token));
+            },
+            token);
+
+    private List<string> WithSources(Action<OverlayPath, List<(ExtName Name, ExtNode Node)>> copy, CancellationToken token)
     {
         var destination = new OverlayPath(ItemDestination);
         var handles = new List<SafeFileHandle>();
         try
         {
             var sources = Sources.Select(source => ReadSource(source, handles, token)).ToList();
-            var files = sources.Sum(source => Count(source.Node));
-            edit(files, editor => Insert(editor, destination, sources, files, progress, token));
+            copy(destination, sources);
             var directory = "/" + string.Join('/', destination.Names.Select(name => OverlayEntry.Show(name)));
             return [.. sources.Select(source => $"{directory.TrimEnd('/')}/{OverlayEntry.Show(source.Name)}")];
         }

@@ -2,10 +2,10 @@ using OverlayTools.Ext;
 
 namespace OverlayTools.Overlays;
 
-/// <summary>Items to remove from an overlay image, or entries of the base to hide.</summary>
+/// <summary>Items to remove from an overlay, or entries of the base to hide.</summary>
 public sealed record OverlayItemRemoval
 {
-    /// <summary>The image, or a SIF image.</summary>
+    /// <summary>The image, a SIF image, or a directory with <c>upper</c>.</summary>
     public required string Path { get; init; }
 
     /// <summary>The partition of a SIF image that has several.</summary>
@@ -23,8 +23,8 @@ public sealed record OverlayItemRemoval
     /// <summary>Whether what the base has under the name is hidden then.</summary>
     public bool Whiteout { get; init; }
 
-    /// <summary>Removes all of it, in one transaction where the journal holds it. The name of what a whiteout hides means
-    /// the whiteout, too.</summary>
+    /// <summary>Removes all of it, in one transaction where the journal holds it; from a directory, one item after the
+    /// other, each at once. The name of what a whiteout hides means the whiteout, too.</summary>
     /// <param name="warn">Told when it takes several transactions.</param>
     /// <param name="progress">Told of the files done.</param>
     /// <param name="token">Stops the work: the image is as it was, or of several transactions some are done.</param>
@@ -40,7 +40,11 @@ public sealed record OverlayItemRemoval
         if (paths.Exists(path => path.IsRoot))
             throw new EngineException(ErrorIds.InvalidDirectoryName, "The overlay itself cannot be removed.",
                 "Give '/*' with -Recurse for all that is in it.", "/");
-        OverlayEditing.Run(Path, Id, 0, editor => Apply(editor, paths, progress, token), warn ?? (_ => { }), progress, token);
+        warn ??= _ => { };
+        if (Directory.Exists(Path))
+            new DirectoryItemRemoval(this, warn, progress, token).Run(paths);
+        else
+            OverlayEditing.Run(Path, Id, 0, editor => Apply(editor, paths, progress, token), warn, progress, token);
     }
 
     /// <summary>Removes all of it from an image that is open.</summary>
@@ -76,7 +80,8 @@ public sealed record OverlayItemRemoval
         }
     }
 
-    private List<OverlayEntry> Found(OverlayContent content, OverlayPath path, CancellationToken token)
+    /// <summary>What a path stands for; nothing where only something of the base is to be hidden.</summary>
+    internal List<OverlayEntry> Found(OverlayContent content, OverlayPath path, CancellationToken token)
     {
         try
         {
@@ -117,11 +122,13 @@ public sealed record OverlayItemRemoval
         else if (Recurse)
             editor.RemoveTree(parent, entry.Name, progress, token);
         else if (content.List(entry).Any())
-            throw new EngineException(ErrorIds.OverlayDirectoryNotEmpty, $"'{entry.ItemPath}' is a directory with files in it.",
-                "Give -Recurse to remove it with all that is in it.", entry.ItemPath);
+            throw NotEmpty(entry);
         else
             editor.RemoveDirectory(parent, entry.Name);
     }
+
+    internal static EngineException NotEmpty(OverlayEntry directory) => new(ErrorIds.OverlayDirectoryNotEmpty,
+        $"'{directory.ItemPath}' is a directory with files in it.", "Give -Recurse to remove it with all that is in it.", directory.ItemPath);
 
     private static void Hide(ExtEditor editor, uint upper, OverlayOwner owner, IReadOnlyList<ExtName> directories, ExtName name)
     {

@@ -1,3 +1,4 @@
+using System.Text;
 using OverlayTools.Ext;
 
 namespace OverlayTools.Overlays;
@@ -5,8 +6,9 @@ namespace OverlayTools.Overlays;
 /// <summary>
 /// Several layers as a container sees them: of each name the uppermost file, and directories merged, as far as no layer
 /// hides what is below. It holds the names of one directory in memory. Files of a layer's own bookkeeping are not seen.
+/// What the kernel's <c>redirect_dir</c> and <c>metacopy</c> left in a layer is followed: a renamed directory goes on in the
+/// layers below under its old name, and so does the content of a file of which only the metadata were copied up.
 /// </summary>
-/// <remarks>What the kernel's <c>redirect_dir</c> and <c>metacopy</c> left in a layer is not followed.</remarks>
 internal sealed class StackedContent : OverlayContent
 {
     private readonly IReadOnlyList<OverlayContent> _layers;
@@ -20,7 +22,8 @@ internal sealed class StackedContent : OverlayContent
         Root = layers[0].Root with { Source = new Place([.. layers.Select((layer, index) => (index, layer.Root))]) };
     }
 
-    /// <summary>Where a file is: its layer, and of a directory all further layers that have a part of it.</summary>
+    /// <summary>Where a file is: its layer, and of a directory all further layers that have a part of it; of a file whose
+    /// content is below, where that is.</summary>
     private sealed record Place(IReadOnlyList<(int Layer, OverlayEntry Entry)> Parts);
 
     /// <summary>A name, where it was found: the part of the directory, and what the layer calls it.</summary>
@@ -41,9 +44,8 @@ internal sealed class StackedContent : OverlayContent
         var parts = ((Place)directory.Source!).Parts;
         var (layer, above) = parts[found.Part];
         var entry = _layers[layer].Entry(above, found.Name);
-        var places = new List<(int Layer, OverlayEntry Entry)> { (layer, entry) };
-        if (entry.Type == ExtFileType.Directory && !IsOpaque(layer, entry))
-            AddBelow(places, parts, found.Part + 1, name);
+        var places = new List<(int Layer, OverlayEntry Entry)>();
+        AddWithBelow(places, parts, found.Part, name, entry);
         return entry with { Parent = directory, Number = (ulong)layer << 56 | entry.Number, Source = new Place(places) };
     }
 
@@ -51,7 +53,11 @@ internal sealed class StackedContent : OverlayContent
 
     public override byte[] Target(OverlayEntry link) => Ask(link, static (layer, own) => layer.Target(own));
 
-    public override Stream OpenFile(OverlayEntry file) => Ask(file, static (layer, own) => layer.OpenFile(own));
+    public override Stream OpenFile(OverlayEntry file)
+    {
+        var (layer, own) = ((Place)file.Source!).Parts[^1];
+        return _layers[layer].OpenFile(own);
+    }
 
     public override ExtNode Read(OverlayEntry entry, CancellationToken token) => new ContentReader(this, static (_, _) => null, token).Read(entry);
 
@@ -63,25 +69,73 @@ internal sealed class StackedContent : OverlayContent
             layer.Dispose();
     }
 
-    // The parts of a directory in the layers below, until one hides the rest or has another kind of file.
-    private void AddBelow(List<(int Layer, OverlayEntry Entry)> places, IReadOnlyList<(int Layer, OverlayEntry Entry)> parts, int from, ExtName name)
+    // A file, and what it needs of the layers below: of a directory its parts there, of a file its content.
+    private void AddWithBelow(
+        List<(int Layer, OverlayEntry Entry)> places, IReadOnlyList<(int Layer, OverlayEntry Entry)> parts, int part, ExtName name, OverlayEntry entry)
     {
-        foreach (var (layer, above) in parts.Skip(from))
+        var layer = parts[part].Layer;
+        places.Add((layer, entry));
+        if (IsBase(layer) || entry.Type is not (ExtFileType.Directory or ExtFileType.RegularFile))
+            return;
+        var attributes = _layers[layer].Attributes(entry);
+        var goesOn = entry.Type == ExtFileType.Directory ? !IsOpaque(layer, entry, attributes) : OverlayLinks.IsMetadataOnly(attributes);
+        if (!goesOn)
+            return;
+        switch (OverlayLinks.Redirect(attributes))
         {
-            if (_layers[layer].Find(above, name) is not { } entry)
+            case null:
+                AddBelow(places, parts, part + 1, name, entry.Type);
+                break;
+            case ['/', ..] path:
+                AddFromTop(places, layer + 1, path, entry.Type);
+                break;
+            case var other when NameOf(other) is { } oldName:
+                AddBelow(places, parts, part + 1, oldName, entry.Type);
+                break;
+        }
+    }
+
+    // The parts of a directory, or the content of a file, in the layers below, until one hides the rest or has another kind
+    // of file.
+    private void AddBelow(
+        List<(int Layer, OverlayEntry Entry)> places, IReadOnlyList<(int Layer, OverlayEntry Entry)> parts, int from, ExtName name, ExtFileType type)
+    {
+        for (var part = from; part < parts.Count; part++)
+        {
+            var (layer, above) = parts[part];
+            if (_layers[layer].Find(above, name) is { } entry)
             {
-                if (IsBase(layer) || OverlayMarks.FileFor(name) is not { } mark || _layers[layer].Find(above, mark) is null)
-                    continue;
+                if (entry.Type == type)
+                    AddWithBelow(places, parts, part, name, entry);
                 return;
             }
 
-            if (entry.Type != ExtFileType.Directory)
-                return;
-            places.Add((layer, entry));
-            if (IsOpaque(layer, entry))
+            if (!IsBase(layer) && OverlayMarks.FileFor(name) is { } mark && _layers[layer].Find(above, mark) is not null)
                 return;
         }
     }
+
+    private void AddFromTop(List<(int Layer, OverlayEntry Entry)> places, int layer, string path, ExtFileType type)
+    {
+        List<(int Layer, OverlayEntry Entry)> parts = [.. _layers.Select((content, index) => (index, content.Root)).Skip(layer)];
+        var names = path.Split('/', StringSplitOptions.RemoveEmptyEntries);
+        for (var i = 0; i < names.Length; i++)
+        {
+            if (NameOf(names[i]) is not { } name)
+                return;
+            var found = new List<(int Layer, OverlayEntry Entry)>();
+            AddBelow(found, parts, 0, name, i == names.Length - 1 ? type : ExtFileType.Directory);
+            parts = found;
+        }
+
+        places.AddRange(parts);
+    }
+
+    // Nobody but the kernel should have written the attribute, but anybody may have.
+    private static ExtName? NameOf(string text) =>
+        text is "" or "." or ".." || text.Contains('/') || text.Contains('\0') || Encoding.UTF8.GetByteCount(text) > ExtName.MaxLength
+            ? default(ExtName?)
+            : new ExtName(text);
 
     private SortedList<ExtName, Found> Listed(OverlayEntry directory)
     {
@@ -117,8 +171,8 @@ internal sealed class StackedContent : OverlayContent
         hidden.UnionWith(marked.Where(name => !names.ContainsKey(name)));
     }
 
-    private bool IsOpaque(int layer, OverlayEntry directory) => !IsBase(layer)
-        && OverlayMarks.Of(_layers[layer], directory, _layers[layer].Attributes(directory)).Meaning == OverlayItemMeaning.OpaqueDirectory;
+    private bool IsOpaque(int layer, OverlayEntry directory, IReadOnlyDictionary<string, byte[]> attributes) =>
+        OverlayMarks.Of(_layers[layer], directory, attributes).Meaning == OverlayItemMeaning.OpaqueDirectory;
 
     // What looks like a mark in the base is a file like others.
     private bool IsBase(int layer) => layer == _layers.Count - 1;

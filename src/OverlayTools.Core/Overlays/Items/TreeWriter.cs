@@ -17,6 +17,7 @@ internal sealed class TreeWriter
     private const uint OwnDirectory = 0x1C0; // 0700: nobody else comes in before all is done
     private const uint OwnFile = 0x180;
 
+    private readonly NodeAttributes _attributes;
     private readonly SafeFileHandle _root;
     private readonly string _path;
     private readonly TreeWriting _options;
@@ -25,7 +26,6 @@ internal sealed class TreeWriter
     private readonly Dictionary<ExtNode, byte[]> _paths = new(ReferenceEqualityComparer.Instance);
     private readonly HashSet<string> _placed = new(StringComparer.Ordinal);
     private readonly byte[] _buffer = new byte[ChunkSize];
-    private readonly bool _isRoot = User.EffectiveId() == 0;
     private long _done;
     private long _total;
 
@@ -36,13 +36,24 @@ internal sealed class TreeWriter
     /// <param name="token">Stops the work.</param>
     public TreeWriter(
         SafeFileHandle root, string path, TreeWriting options, IProgress<EngineProgress>? progress, CancellationToken token) =>
-        (_root, _path, _options, _progress, _token) = (root, path, options, progress, token);
+        (_root, _path, _options, _progress, _token, _attributes) = (root, path, options, progress, token, new NodeAttributes(options));
 
     /// <summary>Files that were made or replaced.</summary>
     public int Files { get; private set; }
 
     /// <summary>Extended attributes that the file system, or the user's rights, did not let be kept.</summary>
-    public int LostAttributes { get; private set; }
+    public int LostAttributes => _attributes.LostAttributes;
+
+    /// <summary>Files that belong to another than they should: this user may not give them away.</summary>
+    public int LostOwners => _attributes.LostOwners;
+
+    /// <summary>Makes sure that a file can be written, without writing anything.</summary>
+    /// <inheritdoc cref="Write"/>
+    public void Require(byte[] directory, ExtName name, ExtNode node)
+    {
+        using var parent = OpenDirectory(directory);
+        _ = Look(parent, Join(directory, name), name, node);
+    }
 
     /// <summary>Writes a file with all that hangs below it.</summary>
     /// <param name="directory">The directory that it goes into, from the root on; empty for the root itself.</param>
@@ -63,24 +74,14 @@ internal sealed class TreeWriter
             _token.ThrowIfCancellationRequested();
             using var parent = OpenDirectory(next.Directory);
             var path = Join(next.Directory, next.Name);
-            var existing = Openat2.TryBeneath(parent, next.Name.Bytes, Open.PathOnly, out var errno);
-            using (existing)
+            var (isThere, isDirectory, hidden) = Look(parent, path, next.Name, next.Node);
+            if (!isDirectory)
             {
-                if (existing is null && errno != Errno.ENOENT)
-                    throw new LinuxException("openat2", errno, Describe(path));
-                var isDirectory = existing is not null && Statx.Of(existing).FileType == Statx.Directory;
-                if (existing is not null && !_options.Replace)
-                    throw new EngineException(ErrorIds.OverlayAlreadyExists, $"'{Describe(path)}' already exists.",
-                        "Choose another place, or give -Force to replace it.", Describe(path));
-                if (existing is not null && isDirectory != (next.Node.Type == ExtFileType.Directory))
-                    throw WrongType(path, isDirectory);
-                if (!isDirectory)
-                {
-                    Place(parent, next.Directory, next.Name, next.Node, replace: existing is not null);
-                    continue;
-                }
+                Place(parent, next.Directory, next.Name, next.Node, isThere, hidden);
+                continue;
             }
 
+            Uncover(parent, next.Name, hidden);
             merged.Push((path, next.Node));
             foreach (var (child, below) in next.Node.Children.Reverse())
                 pending.Push((path, child, below));
@@ -90,16 +91,37 @@ internal sealed class TreeWriter
             Finish(item.Path, item.Node);
     }
 
-    // Under another name first, so that it is there as a whole or not at all.
-    private void Place(SafeFileHandle parent, byte[] directory, ExtName name, ExtNode node, bool replace)
+    // What there is under a name; a mark of a deletion is nothing.
+    private (bool IsThere, bool IsDirectory, DirectoryWhiteouts.Marks Hidden) Look(
+        SafeFileHandle parent, byte[] path, ExtName name, ExtNode node)
     {
-        var temporary = new ExtName($".{Guid.NewGuid().ToString("N")[..16]}.tmp");
+        var hidden = _options.IsLayer ? DirectoryWhiteouts.Of(parent, name) : default;
+        if (hidden.IsDevice)
+            return (false, false, hidden);
+        using var existing = Openat2.TryBeneath(parent, name.Bytes, Open.PathOnly, out var errno);
+        if (existing is null)
+            return errno == Errno.ENOENT ? (false, false, hidden) : throw new LinuxException("openat2", errno, Describe(path));
+        if (!_options.Replace)
+            throw AlreadyExists(path);
+        var isDirectory = Statx.Of(existing).FileType == Statx.Directory;
+        return isDirectory == (node.Type == ExtFileType.Directory) ? (true, isDirectory, hidden) : throw WrongType(path, isDirectory);
+    }
+
+    // Under another name first, so that it is there as a whole or not at all.
+    private void Place(
+        SafeFileHandle parent, byte[] directory, ExtName name, ExtNode node, bool replace, DirectoryWhiteouts.Marks hidden)
+    {
+        var temporary = TemporaryName.New();
         var files = Files;
         var known = new List<ExtNode>();
         try
         {
-            Make(directory, temporary, node, known);
-            Rename.In(parent, temporary.Bytes, name.Bytes, replace, Describe(Join(directory, name)));
+            Make(directory, temporary, node, known, opaque: hidden.Any);
+            if (hidden.IsDevice)
+                DirectoryWhiteouts.Place(parent, temporary, name, Describe(Join(directory, name)));
+            else
+                Rename.In(parent, temporary.Bytes, name.Bytes, replace, Describe(Join(directory, name)));
+            Uncover(parent, name, hidden);
         }
         catch (Exception error)
         {
@@ -108,8 +130,7 @@ internal sealed class TreeWriter
                 _paths.Remove(lost);
             TreeRemover.Try(parent, temporary.Bytes);
             if (error is LinuxException { ErrorNumber: Errno.EEXIST })
-                throw new EngineException(ErrorIds.OverlayAlreadyExists, $"'{Describe(Join(directory, name))}' already exists.",
-                    "Choose another place, or give -Force to replace it.", Describe(Join(directory, name)), error);
+                throw AlreadyExists(Join(directory, name), error);
             throw;
         }
 
@@ -128,55 +149,87 @@ internal sealed class TreeWriter
             _paths[made] = [.. to, .. _paths[made].AsSpan(from.Length)];
     }
 
-    private void Make(byte[] directory, ExtName name, ExtNode node, List<ExtNode> known)
+    private static void Uncover(SafeFileHandle parent, ExtName name, DirectoryWhiteouts.Marks hidden)
+    {
+        if (hidden.IsFile && OverlayMarks.FileFor(name) is { } mark)
+            _ = Unlinkat.Try(parent, mark.Bytes, isDirectory: false);
+    }
+
+    /// <param name="directory">Where to.</param>
+    /// <param name="name">The name there.</param>
+    /// <param name="node">What is made.</param>
+    /// <param name="known">Takes the files that may have further names.</param>
+    /// <param name="opaque">Whether, if it is a directory, nothing of the base's shall show through it: that was
+    /// deleted.</param>
+    private void Make(byte[] directory, ExtName name, ExtNode node, List<ExtNode> known, bool opaque)
     {
         var made = new Stack<(byte[] Path, ExtNode Node)>();
-        var pending = new Stack<(byte[] Directory, ExtName Name, ExtNode Node)>([(directory, name, node)]);
-        SafeFileHandle? parent = null;
-        byte[]? opened = null;
-        try
+        var names = new List<(byte[] Path, ExtName Name, byte[] Other)>();
+        using (var small = node.Type == ExtFileType.Directory ? new SmallFiles(OpenDirectory, Describe, _attributes) : null)
         {
+            var pending = new Stack<(byte[] Directory, ExtName Name, ExtNode Node)>([(directory, name, node)]);
             while (pending.TryPop(out var next))
             {
                 _token.ThrowIfCancellationRequested();
-                if (opened is null || !opened.AsSpan().SequenceEqual(next.Directory))
-                {
-                    parent?.Dispose();
-                    (parent, opened) = (OpenDirectory(next.Directory), next.Directory);
-                }
-
                 var path = Join(next.Directory, next.Name);
-                if (next.Node.Type != ExtFileType.Directory)
+                if (next.Node.Type == ExtFileType.Directory)
                 {
-                    MakeFile(parent!, path, next.Name, next.Node, known);
-                    continue;
+                    MakeDirectory(next.Directory, path, next.Name, opaque && made.Count == 0);
+                    made.Push((path, next.Node));
+                    // Directories last, so that the files of one are made in it one after the other.
+                    foreach (var (child, below) in next.Node.Children.OrderBy(child => child.Node.Type != ExtFileType.Directory))
+                        pending.Push((path, child, below));
                 }
-
-                Mkdirat.Make(parent!, next.Name.Bytes, OwnDirectory, Describe(path));
-                made.Push((path, next.Node));
-                // Directories last, so that the files of one are made in it one after the other.
-                foreach (var (child, below) in next.Node.Children.OrderBy(child => child.Node.Type != ExtFileType.Directory))
-                    pending.Push((path, child, below));
+                else if (_paths.TryGetValue(next.Node, out var other))
+                    names.Add((next.Directory, next.Name, other));
+                else
+                    MakeFile(small, next.Directory, path, next.Name, next.Node, known);
             }
-        }
-        finally
-        {
-            parent?.Dispose();
+
+            small?.Complete();
         }
 
+        foreach (var (parent, another, other) in names)
+            Link(parent, another, other);
         while (made.TryPop(out var item))
             Finish(item.Path, item.Node);
     }
 
-    private void MakeFile(SafeFileHandle parent, byte[] path, ExtName name, ExtNode node, List<ExtNode> known)
+    private void MakeDirectory(byte[] directory, byte[] path, ExtName name, bool opaque)
     {
-        if (_paths.TryGetValue(node, out var other))
-        {
-            using var file = Openat2.Beneath(_root, other, Open.PathOnly, Describe(other));
-            Linkat.Add(file, parent, name.Bytes, Describe(path));
+        using (var parent = OpenDirectory(directory))
+            Mkdirat.Make(parent, name.Bytes, OwnDirectory, Describe(path));
+        if (!opaque)
             return;
-        }
+        using var made = OpenDirectory(path);
+        DirectoryWhiteouts.MakeOpaque(made, Describe(path));
+    }
 
+    private void Link(byte[] directory, ExtName name, byte[] other)
+    {
+        using var parent = OpenDirectory(directory);
+        using var file = Openat2.Beneath(_root, other, Open.PathOnly, Describe(other));
+        Linkat.Add(file, parent, name.Bytes, Describe(Join(directory, name)));
+    }
+
+    private void MakeFile(SmallFiles? small, byte[] directory, byte[] path, ExtName name, ExtNode node, List<ExtNode> known)
+    {
+        if (small is not null && SmallFiles.Takes(node))
+        {
+            small.Add(directory, name, path, node);
+            Report(node.Content.Length);
+        }
+        else
+            MakeFile(directory, path, name, node);
+
+        Files++;
+        _paths[node] = path;
+        known.Add(node);
+    }
+
+    private void MakeFile(byte[] directory, byte[] path, ExtName name, ExtNode node)
+    {
+        using var parent = OpenDirectory(directory);
         SafeFileHandle? made = null;
         switch (node.Type)
         {
@@ -195,24 +248,17 @@ internal sealed class TreeWriter
         using (made ??= Openat2.Beneath(parent, name.Bytes, Open.PathOnly, Describe(path)))
         {
             if (node.Type == ExtFileType.RegularFile)
-            {
-                Chmod.Set(made, OwnFile);
                 Fill(made, node.Content);
-            }
-
-            SetAttributes(made, node, path);
+            _attributes.Set(made, isPathOnly: node.Type != ExtFileType.RegularFile, node, Describe(path));
         }
-
-        Files++;
-        _paths[node] = path;
-        known.Add(node);
     }
 
     private void Fill(SafeFileHandle file, ExtContent content)
     {
         if (content.Length == 0)
             return;
-        Ftruncate.File(file, content.Length);
+        if (content.DataRuns.Count == 0 || content.DataRuns[^1].End < content.Length)
+            Ftruncate.File(file, content.Length);
         using var source = content.Open();
         foreach (var (start, end) in content.DataRuns)
         {
@@ -225,53 +271,28 @@ internal sealed class TreeWriter
                 source.ReadExactly(chunk);
                 RandomAccess.Write(file, chunk, at);
                 at += chunk.Length;
-                _done += chunk.Length;
-                _progress?.Report(new EngineProgress(_options.Activity, _done, _total));
+                Report(chunk.Length);
             }
         }
+    }
+
+    private void Report(long bytes)
+    {
+        _done += bytes;
+        _progress?.Report(new EngineProgress(_options.Activity, _done, _total));
     }
 
     private void Finish(byte[] path, ExtNode node)
     {
         using var directory = OpenDirectory(path);
-        SetAttributes(directory, node, path);
-    }
-
-    // The owner first: a change takes set-id bits and capabilities away. Then what needs the right to write.
-    private void SetAttributes(SafeFileHandle file, ExtNode node, byte[] path)
-    {
-        var (user, group) = _options.Owner is { } owner ? (owner.UserId, owner.GroupId) : (node.UserId, node.GroupId);
-        var errno = _isRoot || _options.Owner is not null ? Fchownat.Try(file, user, group) : Errno.EPERM;
-        // EINVAL: the id has no place in this user namespace.
-        if (errno is not 0 and not Errno.EPERM and not Errno.EINVAL)
-            throw new LinuxException("fchownat", errno, Describe(path));
-        // What is somebody's program with his rights shall not become one with ours.
-        var permissions = errno == 0 || (user == User.EffectiveId() && group == User.EffectiveGroupId())
-            ? node.Permissions
-            : node.Permissions & 0x3FF;
-        foreach (var (attribute, value) in node.Attributes)
-        {
-            if (!attribute.StartsWith("system.", StringComparison.Ordinal) && ExtendedAttributes.TrySet(file, attribute, value) != 0)
-                LostAttributes++;
-        }
-
-        if (node.Type != ExtFileType.SymbolicLink)
-            Chmod.Set(file, permissions, Describe(path));
-        foreach (var (attribute, value) in node.Attributes)
-        {
-            if (attribute.StartsWith("system.", StringComparison.Ordinal) && ExtendedAttributes.TrySet(file, attribute, value) != 0)
-                LostAttributes++;
-        }
-
-        if (node.Modified is { } modified)
-        {
-            var accessed = node.Accessed ?? modified;
-            Utimensat.Set(file, (accessed.Seconds, accessed.Nanoseconds), (modified.Seconds, modified.Nanoseconds), Describe(path));
-        }
+        _attributes.Set(directory, isPathOnly: false, node, Describe(path));
     }
 
     private SafeFileHandle OpenDirectory(byte[] path) =>
         Openat2.Beneath(_root, path is [] ? "."u8 : path, Open.ReadOnly | Open.Directory, Describe(path));
+
+    private EngineException AlreadyExists(byte[] path, Exception? inner = null) => new(ErrorIds.OverlayAlreadyExists,
+        $"'{Describe(path)}' already exists.", "Choose another place, or give -Force to replace it.", Describe(path), inner);
 
     private EngineException WrongType(byte[] path, bool isDirectory) => new(ErrorIds.OverlayWrongFileType,
         isDirectory ? $"'{Describe(path)}' is a directory, and a file would replace it."

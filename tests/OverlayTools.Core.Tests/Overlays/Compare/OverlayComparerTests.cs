@@ -235,6 +235,41 @@ public sealed class OverlayComparerTests
     }
 
     [Fact]
+    public void Layers_between_in_which_the_kernel_left_something_below_are_followed()
+    {
+        Machine.NeedRoot();
+        using var directory = new TemporaryDirectory();
+        Prepare(directory);
+        // The layers between rename and change metadata only, once and once more; what they show is copied as "flat".
+        MountScript.Run(directory, """
+            mkdir -p one/upper one/work two/upper two/work layer/upper layer/work flat
+            over() { mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work,redirect_dir=on,metacopy=on,index=off" merged; }
+            over base one
+            cd merged; mv usr/lib/deep moved; chmod 600 usr/lib/large; mv remade etc/renamed; echo one > moved/er/more; cd ..; umount merged
+            over one/upper:base two
+            cd merged; mv moved/er etc/again; mv etc/renamed etc/twice; chmod 640 usr/lib/large; cd ..; umount merged
+            over two/upper:one/upper:base layer
+            cp -a merged/. flat/
+            cd merged; echo changed > etc/again/more; chown 5:6 usr/lib/large; rm -r etc/twice; echo new > moved/new; cd ..; umount merged
+            getfattr -R -d -m trusted.overlay two/upper | grep -q redirect; getfattr -R -d -m trusted.overlay two/upper | grep -q metacopy
+            """, "");
+
+        var lower = new OverlayComparison
+        {
+            Path = directory["layer"], BasePath = directory["base"], Lower = [directory["one"], directory["two"]], Recurse = true,
+        };
+        var flat = lower with { BasePath = directory["flat"], Lower = [] };
+        var found = Kinds(lower);
+        Assert.Contains(found, item => item.StartsWith("/etc/again/more Modified Content", StringComparison.Ordinal));
+        Assert.Contains(found, item => item.StartsWith("/usr/lib/large Modified Owner", StringComparison.Ordinal));
+        Assert.Contains(found, item => item.StartsWith("/etc/twice Deleted", StringComparison.Ordinal));
+        Assert.Equal(Kinds(flat), found);
+
+        static List<string> Kinds(OverlayComparison comparison) =>
+            [.. OverlayComparer.Compare(comparison, null, Token).Select(item => $"{item.ItemPath} {item.Change} {item.Parts} {item.BaseSizeBytes}")];
+    }
+
+    [Fact]
     public void A_damaged_overlay_or_base_is_an_error_of_its_own_and_ends()
     {
         Machine.NeedTool("mksquashfs");
