@@ -64,7 +64,7 @@ public sealed class SharedBlockTests : IDisposable
     private void Mount(string kind, string options)
     {
         Machine.NeedTool("mkfs." + kind);
-        Machine.Run("modprobe", kind);
+        Machine.Run("sh", "-c", $"modprobe {kind}");
         Assert.SkipUnless(File.ReadLines("/proc/filesystems").Any(line => line.Trim() == kind), $"needs a kernel with {kind}");
         var (exitCode, output, error) = Machine.RunWith("bash", ["-ec", $"""
             mkdir disk; truncate -s 600M disk.img; mkfs.{kind} {options} disk.img; mount -o loop disk.img disk
