@@ -30,4 +30,8 @@ internal static class DirectoryLock
             exclusive ? "Wait until it has ended, for example with -WaitForLock, or open the overlay read-only."
                 : "Wait until the writer has ended, for example with -WaitForLock.", path);
     }
+
+    /// <summary>Gives the lock back. That is not left to the closing of the directory: a process that is being started just
+    /// now has a copy of it, and would keep the lock for that moment.</summary>
+    public static void Release(SafeFileHandle directory) => Flock.Release(directory);
 }

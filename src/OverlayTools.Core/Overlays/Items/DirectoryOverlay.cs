@@ -47,6 +47,7 @@ internal sealed class DirectoryOverlay : IDisposable
         catch
         {
             upper?.Dispose();
+            DirectoryLock.Release(directory);
             directory.Dispose();
             throw;
         }
@@ -88,6 +89,7 @@ internal sealed class DirectoryOverlay : IDisposable
     public void Dispose()
     {
         Upper.Dispose();
+        DirectoryLock.Release(_directory);
         _directory.Dispose();
     }
 
