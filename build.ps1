@@ -11,6 +11,7 @@ Build    builds the whole solution, which fills bin/: `Import-Module ./OverlayTo
          (microsoft.netcore.app.crossgen2) cannot be had, set the environment variable PublishReadyToRun to false.
 Test     builds, and runs all xunit tests.
 Docs     makes the help in en-US/ from the pages in docs/en-US. Needs the module Microsoft.PowerShell.PlatyPS.
+Picture  records the session of docs/images/session.txt and draws it: docs/images/session.svg. Root records it as an ordinary user.
 Package  builds, and puts the module into out/OverlayTools/<version>/, and a .nupkg for a gallery beside it.
 Pester   packages, and runs tests/Pester on the package. Needs the module Pester, 5 or 6. Root runs them twice: as root with the
          newest Pester, and as an ordinary user with the oldest.
@@ -30,7 +31,7 @@ Clean    removes what these tasks made, save en-US/.
 param(
     # What to do.
     [Parameter(Position = 0)]
-    [ValidateSet('Build', 'Test', 'Pester', 'Docs', 'Package', 'Bench', 'Clean')]
+    [ValidateSet('Build', 'Test', 'Pester', 'Docs', 'Picture', 'Package', 'Bench', 'Clean')]
     [string[]] $Task = 'Build',
 
     # Release is optimised. The benchmarks are always built so.
@@ -107,6 +108,30 @@ function Invoke-Docs {
     [IO.File]::WriteAllText((Join-Path $target OverlayTools.dll-Help.xml), $help.ReplaceLineEndings("`n") + "`n")
     Remove-Item $parts -Recurse
     Get-Item (Join-Path $target OverlayTools.dll-Help.xml)
+}
+
+function Invoke-Picture {
+    Invoke-Build
+    . (Join-Path $PSScriptRoot docs images session.ps1)
+    $folder = New-Item /tmp/demo -ItemType Directory
+    try {
+        $become = (id -u) -eq '0' ? (Get-UserSwitch $User) : @()
+        if ($become) { Invoke-Program chown $User $folder }
+        $session = Get-Session $manifest $folder $become
+    }
+    finally {
+        Remove-Item $folder -Recurse -Force
+    }
+    $images = Join-Path $PSScriptRoot docs images
+    [IO.File]::WriteAllText((Join-Path $images session.ansi), $session)
+    [IO.File]::WriteAllText((Join-Path $images session.svg), (ConvertTo-SessionSvg $session))
+    Get-Item (Join-Path $images session.svg)
+}
+
+# Makes the account where there is none; the words before a command that run it as its user, in a fresh environment.
+function Get-UserSwitch([string] $Name) {
+    Invoke-Program sh (Join-Path $PSScriptRoot tests Shared ordinary-user.sh) $Name
+    'setpriv', '--reuid', $Name, '--regid', $Name, '--init-groups', '--reset-env'
 }
 
 function Invoke-Package {
@@ -199,11 +224,7 @@ function Test-Package($Pester, [string] $As) {
         Copy-Item (Join-Path $output *.nupkg) $folder/out
         Copy-Item $Pester.ModuleBase $folder/Pester -Recurse
         chmod -R a+rX $folder
-        $become = @()
-        if ($As) {
-            Invoke-Program sh (Join-Path $PSScriptRoot tests Shared ordinary-user.sh) $As
-            $become = 'setpriv', '--reuid', $As, '--regid', $As, '--init-groups', '--reset-env'
-        }
+        $become = $As ? (Get-UserSwitch $As) : @()
         # In a process of its own: this one may have another Pester, or another build of the module. With the tools of administrators,
         # which judge what the module writes.
         & env -C $folder @become env 'PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin' "OVERLAYTOOLS_MANIFEST=$folder/out/OverlayTools/$version/OverlayTools.psd1" `
