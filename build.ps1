@@ -227,7 +227,7 @@ function Test-Package($Pester, [string] $As) {
         $become = $As ? (Get-UserSwitch $As) : @()
         # In a process of its own: this one may have another Pester, or another build of the module. With the tools of administrators,
         # which judge what the module writes.
-        & env -C $folder @become env 'PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin' "OVERLAYTOOLS_MANIFEST=$folder/out/OverlayTools/$version/OverlayTools.psd1" `
+        & env -C $folder @become env "PATH=${PSHOME}:/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin" "OVERLAYTOOLS_MANIFEST=$folder/out/OverlayTools/$version/OverlayTools.psd1" `
             pwsh -NoProfile -NonInteractive -File $folder/tests/run-pester.ps1 $folder | Out-Host
         $LASTEXITCODE -eq 0
     }
