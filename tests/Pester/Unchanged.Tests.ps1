@@ -186,7 +186,12 @@ Describe 'What writes' -Skip:($missing.Count -gt 0) -ForEach @{ every = $command
                     try { $null = $shell.EndInvoke($running) } catch [Management.Automation.PipelineStoppedException] { $null = $_ }
                     Get-ChildItem $folder -Force | Where-Object Name -NotIn $names | ForEach-Object Name | Should -BeNullOrEmpty
                     foreach ($image in [regex]::Matches($Line, '\b\w+\.(sif|img)\b').Value | Where-Object { (Test-Path $_) -and $_ -ne 'dirty.img' }) {
-                        if ($image -like '*.sif') { Test-SifImage $image | Should -BeTrue -Because $image }
+                        if ($image -like '*.sif') {
+                            $objects = @(Get-SifDescriptor $image)
+                            $objects.Fault | Should -BeNullOrEmpty -Because $image
+                            # One that has been signed after all is not valid for who does not give the key.
+                            if ('Signature' -notin $objects.DataType) { Test-SifImage $image | Should -BeTrue -Because $image }
+                        }
                         else {
                             Test-OverlayImage $image | Should -BeTrue -Because $image
                             (Get-OverlayImage $image).Use | Should -Be Free -Because $image
