@@ -11,8 +11,10 @@ Build    builds the whole solution, which fills bin/: `Import-Module ./OverlayTo
          (microsoft.netcore.app.crossgen2) cannot be had, set the environment variable PublishReadyToRun to false.
 Test     builds, and runs all xunit tests.
 Docs     makes the help in en-US/ from the pages in docs/en-US. Needs the module Microsoft.PowerShell.PlatyPS.
+Picture  records the session of docs/images/session.txt and draws it: docs/images/session.svg. Root records it as an ordinary user.
 Package  builds, and puts the module into out/OverlayTools/<version>/, and a .nupkg for a gallery beside it.
-Pester   packages, and runs tests/Pester on the package. Needs the module Pester, 5 or 6.
+Pester   packages, and runs tests/Pester on the package. Needs the module Pester, 5 or 6. Root runs them twice: as root with the
+         newest Pester, and as an ordinary user with the oldest.
 Bench    runs the benchmarks, optimised.
 Clean    removes what these tasks made, save en-US/.
 
@@ -21,20 +23,29 @@ Clean    removes what these tasks made, save en-US/.
 
 .EXAMPLE
 ./build.ps1 -Task Test, Pester -PesterVersion 5.9.0
+
+.EXAMPLE
+./build.ps1 -Task Pester -AllPester
 #>
 [CmdletBinding()]
 param(
     # What to do.
     [Parameter(Position = 0)]
-    [ValidateSet('Build', 'Test', 'Pester', 'Docs', 'Package', 'Bench', 'Clean')]
+    [ValidateSet('Build', 'Test', 'Pester', 'Docs', 'Picture', 'Package', 'Bench', 'Clean')]
     [string[]] $Task = 'Build',
 
     # Release is optimised. The benchmarks are always built so.
     [ValidateSet('Release', 'Debug')]
     [string] $Configuration = 'Release',
 
-    # The version of Pester; the newest one installed when left out.
+    # The version of Pester; the newest one installed when left out, and the oldest for the ordinary user.
     [version] $PesterVersion,
+
+    # Every Pester that is installed, and as root each of them as both.
+    [switch] $AllPester,
+
+    # Whom root runs Pester as, too: an account that is made where there is none.
+    [string] $User = 'ot-tester',
 
     # Words for the benchmarks, for example a filter.
     [string[]] $BenchArgument = @()
@@ -99,6 +110,30 @@ function Invoke-Docs {
     Get-Item (Join-Path $target OverlayTools.dll-Help.xml)
 }
 
+function Invoke-Picture {
+    Invoke-Build
+    . (Join-Path $PSScriptRoot docs images session.ps1)
+    $folder = New-Item /tmp/demo -ItemType Directory
+    try {
+        $become = (id -u) -eq '0' ? (Get-UserSwitch $User) : @()
+        if ($become) { Invoke-Program chown $User $folder }
+        $session = Get-Session $manifest $folder $become
+    }
+    finally {
+        Remove-Item $folder -Recurse -Force
+    }
+    $images = Join-Path $PSScriptRoot docs images
+    [IO.File]::WriteAllText((Join-Path $images session.ansi), $session)
+    [IO.File]::WriteAllText((Join-Path $images session.svg), (ConvertTo-SessionSvg $session))
+    Get-Item (Join-Path $images session.svg)
+}
+
+# Makes the account where there is none; the words before a command that run it as its user, in a fresh environment.
+function Get-UserSwitch([string] $Name) {
+    Invoke-Program sh (Join-Path $PSScriptRoot tests Shared ordinary-user.sh) $Name
+    'setpriv', '--reuid', $Name, '--regid', $Name, '--init-groups', '--reset-env'
+}
+
 function Invoke-Package {
     Invoke-Build
     if (Test-Path $package) {
@@ -115,7 +150,7 @@ function Invoke-Package {
             Write-Warning "The package lacks '$item': there is no such file."
         }
     }
-    # What an error without advice of its own points to.
+    # Every error id, to look up.
     $null = New-Item (Join-Path $package docs) -ItemType Directory
     Copy-Item (Join-Path $PSScriptRoot docs errors.md) (Join-Path $package docs)
     # Comments on the source, and where its lines are: for compilers and debuggers.
@@ -161,22 +196,43 @@ function New-GalleryPackage {
 }
 
 function Invoke-Pester {
-    $pester = Assert-Module Pester 5.0.0 $PesterVersion
+    $found = @(Get-Module -ListAvailable Pester | Where-Object Version -GE 5.0.0 | Sort-Object Version)
+    $newest = Assert-Module Pester 5.0.0 $PesterVersion
+    # As a user the oldest, so that one run has both that differ most.
+    $asUser = $PesterVersion ? $newest : $found[0]
     Invoke-Package
-    # In a process of its own: this one may have another Pester, or another build of the module.
-    $env:OVERLAYTOOLS_MANIFEST = Join-Path $package OverlayTools.psd1
+    $isRoot = (id -u) -eq '0'
+    $runs = foreach ($pester in $AllPester ? $found : $newest) { @{ Pester = $pester; User = '' } }
+    $runs = @($runs) + $(foreach ($pester in $AllPester ? $found : $asUser) { if ($isRoot) { @{ Pester = $pester; User = $User } } })
+    $failed = foreach ($run in $runs) {
+        $who = $run.User ? $run.User : (id -un)
+        Write-Host "Pester $($run.Pester.Version), as $who"
+        if (-not (Test-Package $run.Pester $run.User)) { "Pester $($run.Pester.Version) as $who" }
+    }
+    if ($failed) { throw "These runs failed: $($failed -join ', ')." }
+}
+
+# Whether all of tests/Pester passes on the package, as somebody else where a name is given.
+function Test-Package($Pester, [string] $As) {
+    # In a folder that everybody may read, which a checkout and a user's modules need not be.
+    $folder = Join-Path ([IO.Path]::GetTempPath()) "overlaytools-pester-$PID"
     try {
-        Invoke-Program pwsh -NoProfile -NonInteractive -Command {
-            param($version, $tests)
-            Import-Module Pester -RequiredVersion $version
-            $wanted = New-PesterConfiguration
-            $wanted.Run.Path = $tests
-            $wanted.Run.Exit = $true
-            Invoke-Pester -Configuration $wanted
-        } -args "$($pester.Version)", (Join-Path $PSScriptRoot tests Pester)
+        $null = New-Item $folder/tests, $folder/out/OverlayTools -ItemType Directory
+        Copy-Item (Join-Path $PSScriptRoot tests Pester), (Join-Path $PSScriptRoot tests run-pester.ps1) $folder/tests -Recurse
+        Copy-Item (Join-Path $PSScriptRoot docs), (Join-Path $PSScriptRoot README.md) $folder -Recurse
+        Copy-Item $package $folder/out/OverlayTools -Recurse
+        Copy-Item (Join-Path $output *.nupkg) $folder/out
+        Copy-Item $Pester.ModuleBase $folder/Pester -Recurse
+        chmod -R a+rX $folder
+        $become = $As ? (Get-UserSwitch $As) : @()
+        # In a process of its own: this one may have another Pester, or another build of the module. With the tools of administrators,
+        # which judge what the module writes.
+        & env -C $folder @become env "PATH=${PSHOME}:/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin" "OVERLAYTOOLS_MANIFEST=$folder/out/OverlayTools/$version/OverlayTools.psd1" `
+            pwsh -NoProfile -NonInteractive -File $folder/tests/run-pester.ps1 $folder | Out-Host
+        $LASTEXITCODE -eq 0
     }
     finally {
-        $env:OVERLAYTOOLS_MANIFEST = $null
+        Remove-Item $folder -Recurse -Force
     }
 }
 

@@ -20,9 +20,12 @@ internal static class ErrorMapping
     {
         var (id, action) = Identify(error);
         var (category, whatToDo) = ErrorKinds.Of(id);
-        return new ErrorRecord(error, id, category, (error as EngineException)?.Target ?? target)
+        action ??= whatToDo;
+        // Whatever failed below: what a user sees of the record, with all of it shown, is the message and not where in the program it was.
+        var failure = error as EngineException ?? new EngineException(id, error.Message, action, target, error);
+        return new ErrorRecord(failure, id, category, failure.Target ?? target)
         {
-            ErrorDetails = new ErrorDetails(error.Message) { RecommendedAction = action ?? whatToDo },
+            ErrorDetails = new ErrorDetails(failure.Message) { RecommendedAction = action },
         };
     }
 

@@ -29,6 +29,7 @@ Describe 'The engine that was compiled ahead' {
 
     It 'has the identity of the portable one' {
         Need-CompiledEngine
+        Add-Type -AssemblyName System.Reflection.Metadata
         $identities = foreach ($path in $compiled, (Join-Path $module bin OverlayTools.Core.dll)) {
             $stream = [IO.File]::OpenRead($path)
             try {

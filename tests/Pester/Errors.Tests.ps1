@@ -31,6 +31,17 @@ BeforeDiscovery {
         @{ Id = 'ContainerOptionInvalid'; Command = { Invoke-ContainerWithOverlay image.sif -Bind /etc:relative -- true } }
         @{ Id = 'OverlayInUse'; Command = { Invoke-ContainerWithOverlay image.sif -Overlay locked.img -- true } }
         @{ Id = 'OverlayInUse'; Command = { Resize-OverlayImage locked.img 128MB } }
+        @{ Id = 'OverlaySizeTooLarge'; Command = { Resize-OverlayImage overlay.img 100TB } }
+        @{ Id = 'InvalidDirectoryName'; Command = { New-OverlayImage new.img -CreateDirectory ../out } }
+        @{ Id = 'ImageNotRecognized'; Command = { Invoke-ContainerWithOverlay text.txt -- true } }
+        @{ Id = 'SifVersionUnsupported'; Command = { Get-SifDescriptor later.sif } }
+        @{ Id = 'SifPrimaryPartitionExists'; Command = { Add-SifPartition image.sif overlay.img -PartitionType PrimarySystem } }
+        @{ Id = 'SifInvalidValue'; Command = { Add-SifObject image.sif text.txt -DataType 9 } }
+        @{ Id = 'KeyInvalid'; Command = { Add-SifSignature image.sif text.txt } }
+        @{ Id = 'TarCorrupt'; Command = { Measure-OverlaySource text.txt } }
+        @{ Id = 'CheckpointNameInvalid'; Command = { Checkpoint-OverlayImage overlay.img a.b } }
+        @{ Id = 'InstanceNameInvalid'; Command = { Start-ContainerInstance image.sif 'no name' } }
+        @{ Id = 'IOFailed'; Command = { Get-OverlayImage -LiteralPath loop.img } }
     )
 }
 
@@ -74,6 +85,11 @@ Describe 'An error' {
         'overlay', 'other', 'locked' | ForEach-Object { $null = New-OverlayImage "$_.img" -FakeRoot }
         Set-Content text.txt ('text ' * 4000)
         [IO.File]::WriteAllBytes("$folder/large", [byte[]]::new(80MB))
+        ln -s loop.img loop.img
+        # The version of the format is text behind the magic.
+        $later = [IO.File]::ReadAllBytes("$folder/image.sif")
+        $later[42], $later[43] = [byte[]]('0'[0], '2'[0])
+        [IO.File]::WriteAllBytes("$folder/later.sif", $later)
         # As Apptainer locks, from a process of its own: a range of the open file.
         $program = 'import fcntl, sys; f = open("locked.img", "r+b"); fcntl.lockf(f, fcntl.LOCK_EX); print("held", flush=True); sys.stdin.read()'
         $start = [Diagnostics.ProcessStartInfo]::new('python3', [string[]]('-c', $program))
@@ -94,6 +110,14 @@ Describe 'An error' {
 
     It 'has <Id>, a category, a target, and what to do: <Command>' -ForEach $failures {
         Assert-Useful (Get-Failure $Command) $Id
+    }
+
+    It 'shows nothing of what is below it with Format-List -Force: <Command>' -ForEach $failures {
+        $list = Get-Failure $Command | Format-List -Force | Out-String -Width 400
+        $list | Should -Match 'FullyQualifiedErrorId : '
+        # Save where in the script it was, and PowerShell's own name for that, and the cmdlet's class in the id.
+        $list = $list -replace '(?s)InvocationInfo +:.*?(?=PipelineIterationInfo)' -replace 'OverlayTools\.Commands\.\w+Command'
+        $list | Should -Not -MatchExactly 'System\.|OverlayTools\.|LinuxException|IOException|errno|HRESULT|\n\s+at '
     }
 
     It 'is caught: <Command>' -ForEach $failures {
@@ -118,12 +142,15 @@ Describe 'An error' {
         Assert-Useful (Get-Failure { Invoke-ContainerWithOverlay image.sif -Writable -WritableTmpfs -- true }) OptionConflict
     }
 
+    It 'has SifVersionUnsupported for an image of a later version' {
+        Assert-Useful (Get-Failure { Get-SifDescriptor later.sif }) SifVersionUnsupported
+    }
+
     It 'has ArchitectureMismatch for an image of another processor' {
         Assert-Useful (Get-Failure { Invoke-ContainerWithOverlay foreign.sif -- true }) ArchitectureMismatch
     }
 
     It 'has IOFailed for a link that leads to itself' {
-        ln -s loop.img loop.img
         Assert-Useful (Get-Failure { Get-OverlayImage -LiteralPath loop.img }) IOFailed
     }
 

@@ -1,4 +1,5 @@
-# The examples of the help pages, run as they stand, each in a folder of its own with the files that they name.
+# The examples of the help pages, and the commands of README and docs, run as they stand, each in a folder of its own with the
+# files that they name.
 BeforeDiscovery {
     Import-Module ($env:OVERLAYTOOLS_MANIFEST ?? (Join-Path $PSScriptRoot '../../OverlayTools.psd1'))
     $needed = 'busybox', 'mksquashfs', 'openssl', 'tar'
@@ -25,6 +26,34 @@ BeforeDiscovery {
             }
         }
     }
+
+    # Fenced blocks: what stands behind a prompt is a command, other lines are what it wrote. <!-- not run: why --> marks one that is not.
+    $root = (Resolve-Path (Join-Path $PSScriptRoot '../..')).Path
+    $pages = @(Get-Item (Join-Path $root README.md)) + @(Get-ChildItem (Join-Path $root docs/*.md))
+    $script:examples += foreach ($page in $pages) {
+        $number = 0
+        foreach ($match in [regex]::Matches((Get-Content $page -Raw), '(?ms)(?:^<!-- not run: (?<why>[^\n]*) -->\n)?^```powershell$(?<code>.*?)^```$')) {
+            $lines = $match.Groups['code'].Value.Trim() -split "`n"
+            $typed = @($lines -match '^PS> ' -replace '^PS> ')
+            @{
+                Key    = "$($page.BaseName) $((++$number))"
+                Title  = "the block of $($page.Name)"
+                Code   = ($typed ? $typed : $lines) -join "`n"
+                NotRun = $match.Groups['why'].Success ? $match.Groups['why'].Value : $null
+            }
+        }
+    }
+
+    # The table that translates Apptainer's commands: each command in its second column.
+    $shell = 'it starts a shell on the terminal'
+    $rows = [regex]::Matches((Get-Content (Join-Path $root README.md) -Raw), '(?m)^\| `(?:\\\||[^|])+` \| (?<here>`(?:\\\||[^|])+`) \|$')
+    $script:examples += foreach ($row in $rows) {
+        foreach ($match in [regex]::Matches($row.Groups['here'].Value, '`([^`]+)`')) {
+            $code = $match.Groups[1].Value.Replace('\|', '|')
+            @{ Key = $code; Title = 'in place of Apptainer''s command'; Code = $code; NotRun = $code -match ' -Shell' ? $shell : $null }
+        }
+    }
+    $script:notRunCount = $notRun.Count + 1 + 1   # ./build.ps1 of README, and the shell of its table
 }
 
 BeforeAll {
@@ -43,6 +72,9 @@ BeforeAll {
         'New-SifImage 1'          = 'debian.sif'
         'New-SifImage 2'          = 'box.sif'
         'New-SifImage 4'          = 'box.sif'
+        'README 1'                = 'changes.img'
+        'New-OverlayImage ov.img -SizeBytes 1GB' = 'ov.img'
+        'New-OverlayImage ov.img 10GB -InodeCount 400000 -Source DIR' = 'ov.img'
     }
 
     # What happened before the example.
@@ -52,7 +84,7 @@ BeforeAll {
         'Add-SifPartition 1'       = { Remove-SifObject ubuntu.sif 3 }
         'Add-SifPartition 3'       = { Remove-SifObject ubuntu.sif 3 }
         'Compare-OverlayImage 5'   = { $null = New-OverlayImage debian.sif -Source ./data -FakeRoot }
-        'Invoke-ContainerWithOverlay 5' = { $null = New-OverlayImage debian.sif -FakeRoot }
+        'Invoke-ContainerWithOverlay 5' = { $null = New-OverlayImage debian.sif }
         'Invoke-ContainerWithOverlay 9' = { Invoke-ContainerWithOverlay debian.sif -Overlay overlay.img -- touch /var/log/today }
         'Optimize-SifImage 2'      = { Remove-SifObject ubuntu.sif 3; Add-SifObject ubuntu.sif notes.txt -DataType Generic }
         'Remove-SifObject 3'       = { Add-SifSignature ubuntu.sif release.pem }
@@ -65,6 +97,13 @@ BeforeAll {
         'Stop-ContainerInstance 3' = { $null = Start-ContainerInstance debian.sif web1 -FakeRoot }
         'Get-ContainerInstance 1'  = { $null = Start-ContainerInstance debian.sif db -FakeRoot }
         'Get-ContainerInstance 2'  = { $null = Start-ContainerInstance debian.sif db -FakeRoot }
+        'Invoke-ContainerWithOverlay x.sif -Writable -FakeRoot -- ls /' = { Copy-Item box.sif x.sif }
+        'Export-SifObject x.sif -Id 3 -Destination f' = { Copy-Item c.sif x.sif }
+        'Remove-SifObject x.sif -Id 3' = { Copy-Item c.sif x.sif }
+        'Set-SifPrimaryPartition x.sif -Id 3' = { Copy-Item both.sif x.sif }
+        'Get-SifSignature x.sif -KeyPath pub.pem' = { Copy-Item tools.sif x.sif }
+        'Test-SifImage x.sif -KeyPath pub.pem' = { Copy-Item tools.sif x.sif }
+        'Copy-OverlayItem ov.img -ItemPath /etc -Destination out -Recurse' = { Copy-Item overlay.img ov.img }
     }
 
     function New-Scene([string] $Folder) {
@@ -75,7 +114,7 @@ BeforeAll {
                 $null = New-Item "rootfs/$name" -ItemType Directory -Force
             }
             Copy-Item (Get-Command busybox).Source rootfs/bin/busybox
-            'sh', 'cat', 'ls', 'touch', 'sort', 'id', 'echo', 'rm', 'tar', 'mkdir', 'sleep' | ForEach-Object { ln -s busybox "rootfs/bin/$_" }
+            'sh', 'cat', 'ls', 'touch', 'sort', 'id', 'echo', 'rm', 'tar', 'mkdir', 'sleep', 'date' | ForEach-Object { ln -s busybox "rootfs/bin/$_" }
             Set-Content rootfs/bin/make "#!/bin/sh`nexit 0"
             chmod 755 rootfs/bin/make
             Set-Content rootfs/etc/passwd 'root:x:0:0:root:/root:/bin/sh'
@@ -119,9 +158,14 @@ BeforeAll {
             Add-SifPartition both.sif data.sqfs -FileSystem Squashfs -PartitionType System -Architecture arm64
             Add-SifSignature tools.sif release.pem
             $null = New-OverlayImage changes.img -Source ./data
-            'overlay', 'nginx', 'received', 'template', 'db', 'web', 'work', 'more' | ForEach-Object { $null = New-OverlayImage "$_.img" -FakeRoot }
-            $null = New-OverlayImage conda.img -Source ./data -FakeRoot
+            'overlay', 'nginx', 'received', 'template', 'db', 'web', 'work', 'more' | ForEach-Object { $null = New-OverlayImage "$_.img" }
+            $null = New-OverlayImage conda.img -Source ./data
             Copy-Item data.sqfs conda.sqfs
+            Copy-Item debian.sif x.sif
+            Copy-Item more.img ov.img
+            Copy-Item data DIR -Recurse
+            Copy-Item release.pem key.pem
+            Copy-Item release.pub pub.pem
             Copy-OverlayItem rootfs/etc/hosts -Image overlay.img -ItemDestination /etc
             Copy-OverlayItem data/opt/tool -Image overlay.img -ItemDestination /opt -Recurse
             Copy-OverlayItem rootfs/etc/app.conf -Image box.sif -ItemDestination /etc
@@ -154,7 +198,7 @@ Describe 'Examples' -Skip:($missing.Count -gt 0) {
         }
 
         $Code | Should -Not -BeNullOrEmpty
-        $folder = Join-Path $all ($Key -replace ' ', '-')
+        $folder = Join-Path $all ($Key -replace '[^A-Za-z0-9]+', '-')
         cp -r --sparse=always --reflink=auto $scene $folder
         $env:PATH = "$(Join-Path $folder programs):$path"
         $env:XDG_STATE_HOME = Join-Path $folder state
@@ -162,6 +206,8 @@ Describe 'Examples' -Skip:($missing.Count -gt 0) {
         try {
             if ($before[$Key]) { & $before[$Key] }
             if ($made[$Key]) { Remove-Item $made[$Key] }
+            # An overlay is its user's, or root's where the example runs as root in a container.
+            if ($Code -match '-FakeRoot') { Set-OverlayImage *.img -FakeRoot -Recurse }
             # Places and users of the machine that the page speaks of.
             $here = $Code -creplace '/scratch/', "$folder/scratch/" -creplace '/data/run7', "$folder/run7" -creplace 'ben:users', 'nobody:users' `
                 -creplace '-Owner ana', '-Owner nobody' -creplace ' -Confirm$', ''
@@ -176,6 +222,26 @@ Describe 'Examples' -Skip:($missing.Count -gt 0) {
             Pop-Location
             Remove-Item $folder -Recurse -Force
         }
+    }
+
+    It 'runs all but those that say why not' -ForEach @{ examples = $examples; expected = $notRunCount } {
+        @($examples | Where-Object NotRun).Count | Should -Be $expected
+        @($examples | Where-Object { -not $_.NotRun -and -not $_.Code }).Count | Should -Be 0
+        @($examples | Where-Object Key -Like 'README*').Count | Should -BeGreaterOrEqual 2
+        @($examples | Where-Object Title -Like 'in place of*').Count | Should -BeGreaterThan 20
+    }
+
+    It 'runs the quickstart' {
+        $folder = Join-Path $all quickstart
+        $said = pwsh -NoProfile -NonInteractive -Command {
+            param($manifest, $script, $folder)
+            Import-Module $manifest
+            & $script $folder
+        } -args (Get-Module OverlayTools).Path.Replace('bin/OverlayTools.dll', 'OverlayTools.psd1'), (Join-Path $PSScriptRoot '../../docs/examples/quickstart.ps1'), $folder
+        $LASTEXITCODE | Should -Be 0 -Because ($said -join "`n")
+        @($said -match '^kept$').Count | Should -Be 2
+        $said | Should -Contain 'no note here'
+        (Get-OverlayImage $folder/changes.img).SizeBytes | Should -Be 256MB
     }
 
     It 'speaks of no example that is gone' -ForEach @{ keys = $examples.Key } {

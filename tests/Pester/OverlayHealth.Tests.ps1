@@ -3,7 +3,7 @@ BeforeDiscovery {
 }
 
 BeforeAll {
-    Import-Module (Join-Path $PSScriptRoot '../../OverlayTools.psd1')
+    Import-Module ($env:OVERLAYTOOLS_MANIFEST ?? (Join-Path $PSScriptRoot '../../OverlayTools.psd1'))
 }
 
 Describe 'Test-OverlayImage and Repair-OverlayImage' -Skip:(-not $e2fsprogs) {

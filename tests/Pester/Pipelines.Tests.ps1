@@ -34,14 +34,15 @@ Describe 'A pipeline' {
             'sh', 'tr', 'yes' | ForEach-Object { ln -s busybox "root/bin/$_" }
         }
         'a', 'b' | ForEach-Object { $null = New-SifImage "$_.sif" root -FileSystem Ext3; $null = New-OverlayImage "$_.sif" }
-        'low', 'full' | ForEach-Object { $null = New-OverlayImage "$_.img" -FakeRoot }
-        $null = New-OverlayImage tree.img -Source root -FakeRoot
+        'low', 'full' | ForEach-Object { $null = New-OverlayImage "$_.img" }
+        $null = New-OverlayImage tree.img -Source root
         [IO.File]::WriteAllBytes("$folder/large", [byte[]]::new(52MB))
         Copy-OverlayItem large -Image full.img -ItemDestination /
     }
 
     AfterAll {
-        Pop-Location
+        # Where one was before may be gone: a file of tests before this one may have left its own folder.
+        Set-Location /
         Remove-Item $folder -Recurse -Force
     }
 

@@ -30,8 +30,8 @@ Describe 'Get-SifDescriptor' -Skip:(-not $siftool) {
 
     It 'shows a table with sizes for people' {
         $text = Get-SifDescriptor $image | Out-String -Width 200
-        $text | Should -Match 'Id\s+Group\s+Link\s+Position\s+Size\s+Type\s+Name'
-        $text | Should -Match '1\s+NONE\s+NONE\s+\d+-\d+\s+7 B\s+Def\.FILE\s+bootstrap\.def'
+        $text | Should -Match 'Id\s+Group\s+Link\s+Offset\s+Size\s+Type\s+Name'
+        $text | Should -Match '1\s+NONE\s+NONE\s+\d+\s+7 B\s+Def\.FILE\s+bootstrap\.def'
         $text | Should -Match ([regex]::Escape($image))
     }
 

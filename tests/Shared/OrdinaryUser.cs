@@ -8,15 +8,6 @@ internal static class OrdinaryUser
 {
     public const string Name = "ot-tester";
 
-    // Two test programs may come here at once: the second waits for the first, and finds everything done.
-    private const string Setup = $"""
-        set -e
-        id {Name} >/dev/null 2>&1 || useradd --create-home --shell /bin/sh {Name}
-        grep -q '^{Name}:' /etc/subuid || usermod --add-subuids 3000000-3065535 {Name}
-        grep -q '^{Name}:' /etc/subgid || usermod --add-subgids 3000000-3065535 {Name}
-        chmod 666 /dev/fuse
-        """;
-
     private static readonly Lazy<string?> s_hindrance = new(Prepare);
 
     /// <summary>Skips the test where there can be no such user.</summary>
@@ -44,7 +35,7 @@ internal static class OrdinaryUser
 
         if (!File.Exists("/dev/fuse"))
             return "needs /dev/fuse";
-        var (exitCode, _, error) = Machine.Run("flock", $"/run/{Name}.lock", "sh", "-c", Setup);
+        var (exitCode, _, error) = Machine.Run("sh", Path.Combine(Machine.RepositoryRoot, "tests", "Shared", "ordinary-user.sh"), Name);
         return exitCode == 0 ? null : $"the user '{Name}' cannot be made: {error.Trim()}";
     }
 }

@@ -196,10 +196,11 @@ public sealed class InvokeContainerWithOverlayCommand : ContainerCommand
         {
             const string message = "No command was given. Write it after '--', for example: -- ls -l /. -Run runs the "
                 + "image's run script, -Shell starts a shell.";
-            ThrowTerminatingError(new ErrorRecord(
-                new PSArgumentException(message), "ContainerCommandMissing", ErrorCategory.InvalidArgument, Target)
+            const string id = "ContainerCommandMissing";
+            const string advice = "Give a command after '--', or -Run, or -Shell.";
+            ThrowTerminatingError(new ErrorRecord(new EngineException(id, message, advice), id, ErrorCategory.InvalidArgument, Target)
             {
-                ErrorDetails = new ErrorDetails(message) { RecommendedAction = "Give a command after '--', or -Run, or -Shell." },
+                ErrorDetails = new ErrorDetails(message) { RecommendedAction = advice },
             });
         }
 
