@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace OverlayTools.Ext;
 
-/// <summary>Packs entries (<c>struct ext2_dir_entry_2</c>) into the blocks of a linear directory.</summary>
+/// <summary>Packs entries (<c>struct ext2_dir_entry_2</c>) into the blocks of a directory, one after the other.</summary>
 internal sealed class DirectoryBlocks
 {
     /// <summary>Bytes before the name: inode, length of the record, length of the name, kind.</summary>
@@ -25,7 +25,7 @@ internal sealed class DirectoryBlocks
     /// <summary>Bytes of an entry: names are padded to four.</summary>
     public static int SizeOf(int nameLength) => (HeaderSize + nameLength + 3) & ~3;
 
-    /// <summary>Blocks that a directory with names of these lengths has.</summary>
+    /// <summary>Blocks that a directory without an index, with names of these lengths, has.</summary>
     public static long Count(IEnumerable<int> nameLengths, int blockSize)
     {
         var count = 1L;
@@ -71,7 +71,15 @@ internal sealed class DirectoryBlocks
             StartBlock();
     }
 
-    private void StartBlock()
+    /// <summary>Adds a block that is written elsewhere.</summary>
+    public void Add(byte[] block)
+    {
+        _blocks.Add(block);
+        _used = _blockSize;
+    }
+
+    /// <summary>Adds an empty block, to which the next names go.</summary>
+    public void StartBlock()
     {
         var block = new byte[_blockSize];
         SetRecordLength(block, 0, _blockSize);

@@ -14,6 +14,7 @@ internal static class DirectoryHash
     public const int Unsigned = 3;
 
     private const int BufferWords = 8;
+    private const uint LargestInIndex = 0xFFFFFFFC;
 
     /// <summary>The hash; its lowest bit is always clear.</summary>
     /// <param name="version">One of the versions, with <see cref="Unsigned"/> added or not.</param>
@@ -46,6 +47,11 @@ internal static class DirectoryHash
 
         return state[kind == HalfMd4 ? 1 : 0] & ~1u;
     }
+
+    /// <summary>The hash that an index has for a name: the largest stands for the end when the kernel reads a directory
+    /// (<c>ext4fs_dirhash</c>).</summary>
+    public static uint InIndex(int version, bool isUnsigned, ReadOnlySpan<byte> name, ReadOnlySpan<byte> seed) =>
+        Math.Min(Of(version + (isUnsigned ? Unsigned : 0), name, seed), LargestInIndex);
 
     private static int Letter(byte letter, bool isSigned) => isSigned ? (sbyte)letter : letter;
 

@@ -14,6 +14,7 @@ public sealed class ExtFormatter
     private readonly ExtGeometry _geometry;
     private readonly ExtAllocator _allocator;
     private readonly ExtTree _tree;
+    private readonly TreeDirectories _directories;
     private readonly InodeTableWriter _inodes;
     private readonly AttributeSharing _attributes = new();
     private readonly ExtTime _now;
@@ -27,13 +28,14 @@ public sealed class ExtFormatter
     private long _bytesTotal;
 
     private ExtFormatter(
-        Window window, ExtFormatOptions options, ExtGeometry geometry, ExtTree tree,
+        Window window, ExtFormatOptions options, ExtGeometry geometry, ExtTree tree, TreeDirectories directories,
         IProgress<EngineProgress>? progress, CancellationToken cancellation)
     {
         _window = new GatheringWindow(window);
         _options = options;
         _geometry = geometry;
         _tree = tree;
+        _directories = directories;
         _allocator = ExtAllocator.ForEmpty(geometry);
         _inodes = new InodeTableWriter(geometry, window);
         _now = new ExtTime(options.Now.ToUnixTimeSeconds(), 0);
@@ -65,14 +67,15 @@ public sealed class ExtFormatter
                 "Reserve fewer blocks.");
         _ = new ExtSuperblock { Label = options.Label };
         var tree = ExtTree.Number(root);
-        CheckRoom(geometry, tree);
-        new ExtFormatter(window, options, geometry, tree, progress, cancellation).Run();
+        var directories = new TreeDirectories(tree, geometry.BlockSize, options.HashSeed);
+        CheckRoom(geometry, tree, directories);
+        new ExtFormatter(window, options, geometry, tree, directories, progress, cancellation).Run();
         return geometry;
     }
 
-    private static void CheckRoom(ExtGeometry geometry, ExtTree tree)
+    private static void CheckRoom(ExtGeometry geometry, ExtTree tree, TreeDirectories directories)
     {
-        var need = ExtSizing.Measure(tree, geometry.BlockSize);
+        var need = ExtSizing.Measure(tree, geometry.BlockSize, directories.IndexedBlocks);
         if (need.FitsInto(geometry))
             return;
         throw new EngineException(ErrorIds.OverlayFull,
@@ -226,20 +229,14 @@ public sealed class ExtFormatter
 
     private void WriteDirectory(uint number, ExtNode node, uint parent, ExtInode inode)
     {
-        var directory = new DirectoryBlocks(BlockSize);
-        directory.Add("."u8, number, ExtFileType.Directory);
-        directory.Add(".."u8, parent, ExtFileType.Directory);
-        foreach (var (name, child) in _tree.EntriesIn(node))
-            directory.Add(name.Bytes, _tree.InodeOf(child), child.Type);
-        directory.PadTo(_tree.LeastDirectoryBlocks(node, BlockSize));
-
-        inode.Size = (long)directory.Blocks.Count * BlockSize;
+        var blocks = _directories.Write(node, inode, number, parent);
+        inode.Size = (long)blocks.Count * BlockSize;
         var map = new BlockMapWriter(_allocator, _window, BlockSize);
-        for (var logical = 0; logical < directory.Blocks.Count;)
+        for (var logical = 0; logical < blocks.Count;)
         {
-            var (start, count) = map.Take(logical, Math.Min(directory.Blocks.Count - logical, _buffer.Length / BlockSize));
+            var (start, count) = map.Take(logical, Math.Min(blocks.Count - logical, _buffer.Length / BlockSize));
             for (var i = 0; i < count; i++)
-                directory.Blocks[logical + i].CopyTo(_buffer, i * BlockSize);
+                blocks[logical + i].CopyTo(_buffer, i * BlockSize);
             _window.Write(_geometry.OffsetOf(start), _buffer.AsSpan(0, (int)count * BlockSize));
             logical += (int)count;
         }

@@ -95,8 +95,13 @@ public readonly record struct ExtSizing(long Blocks, long Inodes)
         }
     }
 
-    internal static ExtSizing Measure(ExtTree tree, int blockSize)
+    /// <param name="tree">The tree.</param>
+    /// <param name="blockSize">Bytes of a block.</param>
+    /// <param name="indexedBlocks">Blocks of a directory that has an index; null for the most that any hash seed
+    /// makes, so that what was measured fits whatever the seed will be.</param>
+    internal static ExtSizing Measure(ExtTree tree, int blockSize, Func<ExtNode, long>? indexedBlocks = null)
     {
+        indexedBlocks ??= node => IndexLayout.MostBlocks(tree.NamesIn(node).Select(name => name.Bytes.Length), blockSize);
         var math = new BlockMapMath(blockSize);
         var sharing = new AttributeSharing();
         var blocks = 0L;
@@ -104,7 +109,7 @@ public readonly record struct ExtSizing(long Blocks, long Inodes)
         {
             try
             {
-                blocks += BlocksOf(node, math, blockSize, tree) + AttributeBlocksOf(node, blockSize, sharing);
+                blocks += BlocksOf(node, math, blockSize, tree, indexedBlocks) + AttributeBlocksOf(node, blockSize, sharing);
             }
             catch (EngineException error)
             {
@@ -133,7 +138,8 @@ public readonly record struct ExtSizing(long Blocks, long Inodes)
         return free;
     }
 
-    private static long BlocksOf(ExtNode node, BlockMapMath math, int blockSize, ExtTree tree)
+    private static long BlocksOf(
+        ExtNode node, BlockMapMath math, int blockSize, ExtTree tree, Func<ExtNode, long> indexedBlocks)
     {
         switch (node.Type)
         {
@@ -145,8 +151,7 @@ public readonly record struct ExtSizing(long Blocks, long Inodes)
                 var runs = node.Content.BlockRuns(blockSize);
                 return runs.Sum(run => run.End - run.Start) + math.CountIndirect(runs);
             case ExtFileType.Directory:
-                var count = Math.Max(tree.LeastDirectoryBlocks(node, blockSize),
-                    DirectoryBlocks.Count(tree.NamesIn(node).Select(name => name.Bytes.Length), blockSize));
+                var count = TreeDirectories.HasIndex(tree, node, blockSize, out var linear) ? indexedBlocks(node) : linear;
                 return count + math.CountIndirect([(0, count)]);
             case ExtFileType.SymbolicLink:
                 if (node.Target.IsEmpty || node.Target.Length >= blockSize)

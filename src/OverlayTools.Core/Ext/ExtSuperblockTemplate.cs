@@ -5,11 +5,13 @@ namespace OverlayTools.Ext;
 /// <summary>The superblock that mke2fs writes for a geometry, before counts and identity.</summary>
 internal static class ExtSuperblockTemplate
 {
-    private const uint SignedHash = 1;
-    private const uint UnsignedHash = 2;
     private const uint MountUserXattr = 4;
     private const uint MountAcl = 8;
-    private const byte HalfMd4 = 1;
+
+    /// <summary>Whether "char" is unsigned here: the kernel hashes file names accordingly, and the superblock says
+    /// so.</summary>
+    public static bool HashesUnsigned =>
+        RuntimeInformation.ProcessArchitecture is not (Architecture.X64 or Architecture.X86);
 
     public static ExtSuperblock For(ExtGeometry geometry, uint now)
     {
@@ -41,15 +43,12 @@ internal static class ExtSuperblockTemplate
             FeatureIncompat = ExtFeatures.IncompatFileType,
             FeatureRoCompat = ExtFeatures.RoCompatSparseSuper | ExtFeatures.RoCompatLargeFile,
             ReservedGdtBlocks = (ushort)geometry.ReservedGdtBlocks,
-            DefaultHashVersion = HalfMd4,
+            DefaultHashVersion = DirectoryHash.HalfMd4,
             DefaultMountOptions = MountUserXattr | MountAcl,
             MakeTime = now,
             MinExtraIsize = 32,
             WantExtraIsize = 32,
-            // What "char" is signed on; the kernel hashes file names accordingly.
-            Flags = RuntimeInformation.ProcessArchitecture is Architecture.X64 or Architecture.X86
-                ? SignedHash
-                : UnsignedHash,
+            Flags = HashesUnsigned ? ExtSuperblock.UnsignedHash : ExtSuperblock.SignedHash,
             OverheadClusters = overhead,
         };
     }

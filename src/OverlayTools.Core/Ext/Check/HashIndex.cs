@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using static OverlayTools.Ext.IndexBlock;
 
 namespace OverlayTools.Ext.Check;
 
@@ -8,15 +9,6 @@ namespace OverlayTools.Ext.Check;
 /// </summary>
 internal sealed class HashIndex(CheckState state, uint directory)
 {
-    private const int RootInfo = 24;
-    private const int RootEntries = 32;
-    private const int NodeEntries = 8;
-    private const int EntrySize = 8;
-    private const int MostLevels = 2;
-    private const uint IncompatibleFlag = 1;
-    private const uint UnsignedFlag = 2;
-    private const uint BlockMask = 0x0FFFFFFF;
-
     private readonly List<Node> _nodes = [];
     private readonly byte[] _seed = state.Superblock.HashSeed.ToByteArray(bigEndian: true);
     private readonly List<(long Block, List<(uint Hash, uint Child)> Entries)> _indexes = [];
@@ -102,17 +94,15 @@ internal sealed class HashIndex(CheckState state, uint directory)
 
     private void ReadRoot(ReadOnlySpan<byte> block)
     {
-        var info = block[RootInfo..];
-        _version = info[4];
-        _levels = info[6];
-        if (BinaryPrimitives.ReadUInt32LittleEndian(info) != 0 || info[5] < 8 || _version > DirectoryHash.Tea
-            || _levels >= MostLevels || (info[7] & IncompatibleFlag) != 0)
+        _version = HashVersion(block);
+        _levels = NodeLevels(block);
+        if (!IsKnown(block))
         {
             Broken("its root is not of a form that ext3 has");
             return;
         }
 
-        if ((state.Superblock.Flags & UnsignedFlag) != 0)
+        if ((state.Superblock.Flags & ExtSuperblock.UnsignedHash) != 0)
             _version += DirectoryHash.Unsigned;
         ReadEntries(block, RootEntries, 0);
     }
@@ -121,13 +111,12 @@ internal sealed class HashIndex(CheckState state, uint directory)
         BinaryPrimitives.ReadUInt32LittleEndian(block) == 0
         && BinaryPrimitives.ReadUInt16LittleEndian(block[4..]) == (ushort)Math.Min(block.Length, ushort.MaxValue)
         && block[6] == 0
-        && BinaryPrimitives.ReadUInt16LittleEndian(block[NodeEntries..]) == (block.Length - NodeEntries) / EntrySize;
+        && LimitAt(block, NodeEntries) == Limit(block.Length, NodeEntries);
 
     private void ReadEntries(ReadOnlySpan<byte> block, int start, long logical)
     {
-        var limit = BinaryPrimitives.ReadUInt16LittleEndian(block[start..]);
-        var count = BinaryPrimitives.ReadUInt16LittleEndian(block[(start + 2)..]);
-        if (limit != (block.Length - start) / EntrySize || count > limit)
+        var count = CountAt(block, start);
+        if (LimitAt(block, start) != Limit(block.Length, start) || count > Limit(block.Length, start))
         {
             Broken("a count or a limit is wrong");
             return;
@@ -137,8 +126,7 @@ internal sealed class HashIndex(CheckState state, uint directory)
         var last = 0u;
         for (var i = 0; i < count; i++)
         {
-            var entry = block[(start + i * EntrySize)..];
-            var hash = i == 0 ? 0 : BinaryPrimitives.ReadUInt32LittleEndian(entry) & ~1u;
+            var hash = i == 0 ? 0 : HashAt(block, start, i) & ~1u;
             if (hash < last)
             {
                 Broken("its hashes do not ascend");
@@ -146,7 +134,7 @@ internal sealed class HashIndex(CheckState state, uint directory)
             }
 
             last = hash;
-            entries.Add((hash, BinaryPrimitives.ReadUInt32LittleEndian(entry[4..]) & BlockMask));
+            entries.Add((hash, ChildAt(block, start, i)));
         }
 
         _indexes.Add((logical, entries));

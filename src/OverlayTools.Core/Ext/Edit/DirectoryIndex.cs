@@ -1,4 +1,4 @@
-using System.Buffers.Binary;
+using static OverlayTools.Ext.IndexBlock;
 
 namespace OverlayTools.Ext.Edit;
 
@@ -8,15 +8,6 @@ namespace OverlayTools.Ext.Edit;
 /// </summary>
 internal sealed class DirectoryIndex(EditState state, DirectoryEditor directory, uint number)
 {
-    private const int RootInfo = 24;
-    private const int RootEntries = 32;
-    private const int NodeEntries = 8;
-    private const int EntrySize = 8;
-    private const int MostLevels = 2;
-    private const uint IncompatibleFlag = 1;
-    private const uint BlockMask = 0x0FFFFFFF;
-    private const uint LargestHash = 0xFFFFFFFC;
-
     /// <summary>An addition makes room at most in the root, in a node, and in some leaves with like hashes.</summary>
     private const int MostSplits = 64;
 
@@ -76,10 +67,9 @@ internal sealed class DirectoryIndex(EditState state, DirectoryEditor directory,
         var block = state.Stage.Change(root);
         block.Clear();
         DirectoryBlock.PutDots(block, number, parent, state.HasTypes);
-        block[RootInfo + 4] = state.HashVersion <= DirectoryHash.Tea ? state.HashVersion : (byte)DirectoryHash.HalfMd4;
-        block[RootInfo + 5] = 8; // info_length
+        StartRoot(block, state.HashVersion <= DirectoryHash.Tea ? state.HashVersion : DirectoryHash.HalfMd4, 0);
         SetCount(block, RootEntries, 1);
-        Set(block, RootEntries, 0, null, (uint)logical);
+        Set(block, RootEntries, 0, 0, (uint)logical);
         state.NoteSignedness();
     }
 
@@ -102,25 +92,18 @@ internal sealed class DirectoryIndex(EditState state, DirectoryEditor directory,
         var at = directory.BlockAt(0);
         var block = state.Stage.Read(at);
         DirectoryBlock.DotDot(block, number);
-        var info = block[RootInfo..];
-        int version = info[4], levels = info[6];
-        if (BinaryPrimitives.ReadUInt32LittleEndian(info) != 0 || info[5] != 8 || version > DirectoryHash.Tea
-            || levels >= MostLevels || (info[7] & IncompatibleFlag) != 0)
+        if (!IsKnown(block) || block[RootInfo + 5] != InfoLength)
             throw Damaged("its root is not of a form that ext3 has");
-        var hash = HashOf(version, name);
-        var frames = new Frame[levels + 1];
+        var hash = HashOf(HashVersion(block), name);
+        var frames = new Frame[NodeLevels(block) + 1];
         frames[0] = Enter(at, RootEntries, hash);
-        if (levels == 1)
+        if (frames.Length == MostLevels)
             frames[1] = Enter(directory.BlockAt(Child(frames[0])), NodeEntries, hash);
         return (hash, frames);
     }
 
-    // The largest hash stands for the end when the kernel reads a directory (ext4fs_dirhash).
-    private uint HashOf(int version, ReadOnlySpan<byte> name)
-    {
-        version += state.HashUnsigned ? DirectoryHash.Unsigned : 0;
-        return Math.Min(DirectoryHash.Of(version, name, state.HashSeed), LargestHash);
-    }
+    private uint HashOf(int version, ReadOnlySpan<byte> name) =>
+        DirectoryHash.InIndex(version, state.HashUnsigned, name, state.HashSeed);
 
     // The last entry whose hash is not above: one with the lowest bit set goes on with names of the one before.
     private Frame Enter(uint at, int start, uint hash)
@@ -165,8 +148,7 @@ internal sealed class DirectoryIndex(EditState state, DirectoryEditor directory,
 
     private uint Child(Frame frame)
     {
-        var entry = state.Stage.Read(frame.Block)[(frame.Start + frame.Entry * EntrySize)..];
-        var logical = BinaryPrimitives.ReadUInt32LittleEndian(entry[4..]) & BlockMask;
+        var logical = ChildAt(state.Stage.Read(frame.Block), frame.Start, frame.Entry);
         return logical != 0 ? logical : throw Damaged("it leads to its own root");
     }
 
@@ -186,11 +168,11 @@ internal sealed class DirectoryIndex(EditState state, DirectoryEditor directory,
     {
         var last = frames[^1];
         var count = CheckedCount(state.Stage.Read(last.Block), last.Start);
-        if (count < Limit(last.Start))
+        if (count < Limit(BlockSize, last.Start))
             return false;
         if (frames.Length == MostLevels)
         {
-            if (CheckedCount(state.Stage.Read(frames[0].Block), RootEntries) >= Limit(RootEntries))
+            if (CheckedCount(state.Stage.Read(frames[0].Block), RootEntries) >= Limit(BlockSize, RootEntries))
                 throw IsFull();
             SplitNode(frames, count);
         }
@@ -205,7 +187,7 @@ internal sealed class DirectoryIndex(EditState state, DirectoryEditor directory,
     private void SplitNode(Frame[] frames, int count)
     {
         var (logical, added) = directory.Append();
-        var upper = StartNode(added);
+        var upper = NewNode(added);
         var node = state.Stage.Change(frames[1].Block);
         var kept = count / 2;
         var hash = HashAt(node, NodeEntries, kept);
@@ -219,21 +201,20 @@ internal sealed class DirectoryIndex(EditState state, DirectoryEditor directory,
     private void Deepen(Frame root, int count)
     {
         var (logical, added) = directory.Append();
-        var node = StartNode(added);
+        var node = NewNode(added);
         var block = state.Stage.Change(root.Block);
         block.Slice(RootEntries, count * EntrySize).CopyTo(node[NodeEntries..]);
         SetCount(node, NodeEntries, count);
         block[RootEntries..].Clear();
         SetCount(block, RootEntries, 1);
-        Set(block, RootEntries, 0, null, (uint)logical);
-        block[RootInfo + 6] = 1; // indirect_levels
+        Set(block, RootEntries, 0, 0, (uint)logical);
+        StartRoot(block, HashVersion(block), nodeLevels: 1);
     }
 
-    private Span<byte> StartNode(uint added)
+    private Span<byte> NewNode(uint added)
     {
         var node = state.Stage.Change(added);
-        // To who does not know indexes, a free entry.
-        DirectoryBlock.SetLength(node, 0, BlockSize);
+        StartNode(node);
         return node;
     }
 
@@ -241,7 +222,7 @@ internal sealed class DirectoryIndex(EditState state, DirectoryEditor directory,
     private void Split(Frame[] frames, uint leaf)
     {
         var content = state.Stage.Read(leaf).ToArray();
-        var version = state.Stage.Read(frames[0].Block)[RootInfo + 4];
+        var version = HashVersion(state.Stage.Read(frames[0].Block));
         var entries = EntriesOf(content, 0)
             .Select(at => (Hash: HashOf(version, DirectoryBlock.NameAt(content, at)), At: at))
             .OrderBy(entry => entry.Hash).ToList();
@@ -276,33 +257,12 @@ internal sealed class DirectoryIndex(EditState state, DirectoryEditor directory,
         SetCount(block, after.Start, count + 1);
     }
 
-    private int Limit(int start) => (BlockSize - start) / EntrySize;
-
     private int CheckedCount(ReadOnlySpan<byte> block, int start)
     {
-        int limit = BinaryPrimitives.ReadUInt16LittleEndian(block[start..]);
-        int count = BinaryPrimitives.ReadUInt16LittleEndian(block[(start + 2)..]);
-        var isSound = limit == Limit(start) && count >= 1 && count <= limit;
+        var count = CountAt(block, start);
+        var isSound = LimitAt(block, start) == Limit(BlockSize, start) && count >= 1 && count <= Limit(BlockSize, start);
         return isSound ? count : throw Damaged("a count or a limit is wrong");
     }
-
-    // The first entry has no hash: limit and count lie there.
-    private void SetCount(Span<byte> block, int start, int count)
-    {
-        BinaryPrimitives.WriteUInt16LittleEndian(block[start..], (ushort)Limit(start));
-        BinaryPrimitives.WriteUInt16LittleEndian(block[(start + 2)..], (ushort)count);
-    }
-
-    private static void Set(Span<byte> block, int start, int entry, uint? hash, uint logical)
-    {
-        var at = block[(start + entry * EntrySize)..];
-        if (hash is { } value)
-            BinaryPrimitives.WriteUInt32LittleEndian(at, value);
-        BinaryPrimitives.WriteUInt32LittleEndian(at[4..], logical);
-    }
-
-    private static uint HashAt(ReadOnlySpan<byte> block, int start, int entry) =>
-        BinaryPrimitives.ReadUInt32LittleEndian(block[(start + entry * EntrySize)..]);
 
     private EngineException Damaged(string what) =>
         ExtCorrupt.Because($"the index of directory, inode {number}: {what}.");
