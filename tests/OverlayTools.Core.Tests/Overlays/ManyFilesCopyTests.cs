@@ -37,7 +37,7 @@ public sealed class ManyFilesCopyTests(ITestOutputHelper output) : IDisposable
         Machine.NeedTool("e2fsck");
         MakeSource();
         var image = _directory["o.img"];
-        OverlayCreator.Create(new OverlayCreation { Path = image, SizeBytes = 2L << 30, UserId = 0, GroupId = 0 });
+        OverlayCreator.Create(new OverlayCreation { Path = image, SizeBytes = 2L << 30, UserId = 0, GroupId = 0 }, token: Token);
         Watch("in", () => new OverlayItemImport
         {
             ImagePath = image, Sources = [_directory["source"]], ItemDestination = "/", Recurse = true, KeepOwner = true,
