@@ -8,7 +8,12 @@ internal sealed class FileContent(EditState state)
 {
     private const int MostAtOnce = 1 << 20;
 
+    private byte[]? _buffer;
+
     private int BlockSize => state.BlockSize;
+
+    // One for all files: one each is what many small ones would take longest for.
+    private byte[] Buffer => _buffer ??= new byte[MostAtOnce];
 
     /// <summary>Writes bytes at an offset; the file gets longer where they end behind its end.</summary>
     public void Write(uint number, long offset, ReadOnlySpan<byte> bytes)
@@ -29,7 +34,7 @@ internal sealed class FileContent(EditState state)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(offset);
         var inode = ReadFile(number);
-        var buffer = new byte[MostAtOnce];
+        var buffer = Buffer;
         var done = 0L;
         var total = source.CanSeek ? source.Length - source.Position : 0;
         while (true)
@@ -60,7 +65,7 @@ internal sealed class FileContent(EditState state)
             RequireSize(0, content.Length);
         new FileBlocks(state, number, inode).FreeFrom(0, cancellation);
         inode.Size = 0;
-        var buffer = new byte[MostAtOnce];
+        var buffer = Buffer;
         using var source = content.Open();
         var at = 0L;
         foreach (var (start, end) in content.DataRuns)
