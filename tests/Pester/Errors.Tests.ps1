@@ -198,7 +198,7 @@ Describe 'An error' {
 
     It 'has AccessDenied or OverlayNotWritable for what an ordinary user may not write' -Skip:(-not $isRoot) {
         Need-Tool setpriv
-        $said = setpriv --reuid=65534 --regid=65534 --clear-groups pwsh -NoProfile -Command "
+        $said = setpriv --reuid=65534 --regid=65534 --clear-groups (Get-Process -Id $PID).Path -NoProfile -Command "
             Import-Module '$manifest'; Set-Location '$folder'
             foreach (`$command in { Resize-OverlayImage overlay.img 128MB }, { Set-OverlayImage overlay.img -Label a }, { New-OverlayImage new.img },
                 { New-OverlayImage image.sif }, { Add-SifObject image.sif text.txt -DataType Generic }) {
