@@ -14,7 +14,7 @@ Docs     makes the help in en-US/ from the pages in docs/en-US. Needs the module
 Picture  records the session of docs/images/session.txt and draws it: docs/images/session.svg. Root records it as an ordinary user.
 Package  builds, and puts the module into out/OverlayTools/<version>/, and a .nupkg for a gallery beside it.
 Pester   packages, and runs tests/Pester on the package. Needs the module Pester, 5 or 6. Root runs them twice: as root with the
-         newest Pester, and as an ordinary user with the oldest.
+         newest Pester, and as an ordinary user with the oldest. All of that under each PowerShell of -PwshPath.
 Bench    runs the benchmarks, optimised.
 Clean    removes what these tasks made, save en-US/.
 
@@ -26,6 +26,9 @@ Clean    removes what these tasks made, save en-US/.
 
 .EXAMPLE
 ./build.ps1 -Task Pester -AllPester
+
+.EXAMPLE
+./build.ps1 -Task Pester -PwshPath /opt/microsoft/powershell/7/pwsh, /opt/pwsh-7.4/pwsh
 #>
 [CmdletBinding()]
 param(
@@ -46,6 +49,10 @@ param(
 
     # Whom root runs Pester as, too: an account that is made where there is none.
     [string] $User = 'ot-tester',
+
+    # The PowerShell programs, of any version that the module supports, to run Pester in. Left out: those that the environment variable
+    # OVERLAYTOOLS_PWSH names, separated by colons, or else the one that runs this script.
+    [string[]] $PwshPath = ($env:OVERLAYTOOLS_PWSH ? $env:OVERLAYTOOLS_PWSH -split ':' : (Join-Path $PSHOME pwsh)),
 
     # Words for the benchmarks, for example a filter.
     [string[]] $BenchArgument = @()
@@ -204,16 +211,19 @@ function Invoke-Pester {
     $isRoot = (id -u) -eq '0'
     $runs = foreach ($pester in $AllPester ? $found : $newest) { @{ Pester = $pester; User = '' } }
     $runs = @($runs) + $(foreach ($pester in $AllPester ? $found : $asUser) { if ($isRoot) { @{ Pester = $pester; User = $User } } })
-    $failed = foreach ($run in $runs) {
-        $who = $run.User ? $run.User : (id -un)
-        Write-Host "Pester $($run.Pester.Version), as $who"
-        if (-not (Test-Package $run.Pester $run.User)) { "Pester $($run.Pester.Version) as $who" }
+    $failed = foreach ($pwsh in (Get-Command $PwshPath -CommandType Application).Source) {
+        $name = (& $pwsh --version) -replace '-0-g.*'
+        foreach ($run in $runs) {
+            $what = "Pester $($run.Pester.Version) on $name as $($run.User ? $run.User : (id -un))"
+            Write-Host $what
+            if (-not (Test-Package $run.Pester $run.User $pwsh)) { $what }
+        }
     }
     if ($failed) { throw "These runs failed: $($failed -join ', ')." }
 }
 
 # Whether all of tests/Pester passes on the package, as somebody else where a name is given.
-function Test-Package($Pester, [string] $As) {
+function Test-Package($Pester, [string] $As, [string] $Pwsh) {
     # In a folder that everybody may read, which a checkout and a user's modules need not be.
     $folder = Join-Path ([IO.Path]::GetTempPath()) "overlaytools-pester-$PID"
     try {
@@ -227,8 +237,9 @@ function Test-Package($Pester, [string] $As) {
         $become = $As ? (Get-UserSwitch $As) : @()
         # In a process of its own: this one may have another Pester, or another build of the module. With the tools of administrators,
         # which judge what the module writes.
-        & env -C $folder @become env "PATH=${PSHOME}:/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin" "OVERLAYTOOLS_MANIFEST=$folder/out/OverlayTools/$version/OverlayTools.psd1" `
-            pwsh -NoProfile -NonInteractive -File $folder/tests/run-pester.ps1 $folder | Out-Host
+        # Without the modules of the PowerShell that runs this script, which another version must not take for its own.
+        & env -C $folder @become env -u PSModulePath "PATH=$(Split-Path $Pwsh):/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin" "OVERLAYTOOLS_MANIFEST=$folder/out/OverlayTools/$version/OverlayTools.psd1" `
+            $Pwsh -NoProfile -NonInteractive -File $folder/tests/run-pester.ps1 $folder | Out-Host
         $LASTEXITCODE -eq 0
     }
     finally {

@@ -25,9 +25,16 @@ internal static class ErrorMapping
         var failure = error as EngineException ?? new EngineException(id, error.Message, action, target, error);
         return new ErrorRecord(failure, id, category, failure.Target ?? target)
         {
-            ErrorDetails = new ErrorDetails(failure.Message) { RecommendedAction = action },
+            ErrorDetails = new ErrorDetails(Message(failure, category, target)) { RecommendedAction = action },
         };
     }
+
+    // What reads a file system or an archive does not know the name of its file; who gave several has to be told.
+    private static string Message(EngineException failure, ErrorCategory category, object? target) =>
+        failure.Target is null && category == ErrorCategory.InvalidData && target is string path
+            && !failure.Message.Contains(path, StringComparison.Ordinal)
+            ? $"'{path}': {failure.Message}"
+            : failure.Message;
 
     private static (string Id, string? Action) Identify(Exception error) => error switch
     {

@@ -196,9 +196,19 @@ Describe 'An error' {
         }
     }
 
+    It 'names the file that is no image, one of several' {
+        'one', 'two' | ForEach-Object { Set-Content "$_.none" text }
+        $said = foreach ($look in { Get-OverlayImage *.none }, { Test-OverlayImage *.none }, { Get-SifImage *.none }, { Measure-OverlaySource *.none }) {
+            & $look 2>&1 | ForEach-Object { "$_" }
+        }
+        @($said -match 'one\.none').Count | Should -Be 4
+        @($said -match 'two\.none').Count | Should -Be 4
+        $said.Count | Should -Be 8
+    }
+
     It 'has AccessDenied or OverlayNotWritable for what an ordinary user may not write' -Skip:(-not $isRoot) {
         Need-Tool setpriv
-        $said = setpriv --reuid=65534 --regid=65534 --clear-groups pwsh -NoProfile -Command "
+        $said = setpriv --reuid=65534 --regid=65534 --clear-groups (Get-Process -Id $PID).Path -NoProfile -Command "
             Import-Module '$manifest'; Set-Location '$folder'
             foreach (`$command in { Resize-OverlayImage overlay.img 128MB }, { Set-OverlayImage overlay.img -Label a }, { New-OverlayImage new.img },
                 { New-OverlayImage image.sif }, { Add-SifObject image.sif text.txt -DataType Generic }) {

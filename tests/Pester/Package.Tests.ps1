@@ -15,7 +15,7 @@ Describe 'The package' -Skip:(-not $packaged) {
     }
 
     It 'exports exactly its cmdlets' {
-        $found = & pwsh -NoProfile -NonInteractive -Command "Import-Module '$manifest'; (Get-Command -Module OverlayTools).Name -join ' '"
+        $found = & (Get-Process -Id $PID).Path -NoProfile -NonInteractive -Command "Import-Module '$manifest'; (Get-Command -Module OverlayTools).Name -join ' '"
         $found | Should -Be (($data.CmdletsToExport | Sort-Object) -join ' ')
     }
 
@@ -56,7 +56,7 @@ Describe 'The package' -Skip:(-not $packaged) {
         $made = Join-Path $TestDrive root
         $null = New-Item -ItemType Directory "$made/bin"
         Copy-Item (Get-Command busybox -CommandType Application).Source "$made/bin/busybox"
-        $line = & pwsh -NoProfile -NonInteractive -Command {
+        $line = & (Get-Process -Id $PID).Path -NoProfile -NonInteractive -Command {
             param($manifest, $image)
             Import-Module $manifest
             Invoke-ContainerWithOverlay $image -- /bin/busybox echo ran

@@ -26,7 +26,7 @@ BeforeAll {
 Describe 'A pipeline' {
     BeforeAll {
         $script:folder = Join-Path ([IO.Path]::GetTempPath()) "overlaytools-pipelines-$PID"
-        $null = New-Item $folder/root/bin, $folder/root/etc -ItemType Directory -Force
+        $null = New-Item $folder/root/bin, $folder/root/etc, $folder/names -ItemType Directory -Force
         Push-Location $folder
         Set-Content root/etc/motd motd
         if (Get-Command busybox -CommandType Application -ErrorAction Ignore) {
@@ -60,6 +60,19 @@ Describe 'A pipeline' {
         $grown = Get-OverlayImage *.img | Where-Object UsedPercent -GT 90 | Resize-OverlayImage -GrowBy 64MB -PassThru
         @($grown).Count | Should -Be 1
         Split-Path $grown.Path -Leaf | Should -Be full.img
+    }
+
+    It 'means the image of an object, not what its name would match as a pattern' {
+        $null = New-OverlayImage "$folder/names/x[1].img", "$folder/names/x*.img", "$folder/names/x1.img", "$folder/names/x2.img" -ErrorAction Stop
+        foreach ($name in 'x[1].img', 'x*.img') {
+            Get-OverlayImage -LiteralPath "names/$name" | Resize-OverlayImage -GrowBy 1MB
+            Get-OverlayImage -LiteralPath "names/$name" | Copy-OverlayImage -Destination "names/of $name"
+            (Get-OverlayImage -LiteralPath "names/$name").SizeBytes | Should -Be 65MB
+            (Get-OverlayImage -LiteralPath "names/of $name").SizeBytes | Should -Be 65MB
+        }
+        (Get-OverlayImage -LiteralPath names/x1.img, names/x2.img).SizeBytes | Should -Be 64MB, 64MB
+        # What is typed is a pattern still.
+        (Get-OverlayImage 'names/x[1].img').Path | Should -Be "$folder/names/x1.img"
     }
 
     It 'feeds a command in a container' -Skip:($missing.Count -gt 0) {

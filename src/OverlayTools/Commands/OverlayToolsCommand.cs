@@ -99,7 +99,8 @@ public abstract class OverlayToolsCommand : PSCmdlet, IDisposable
 
     private IEnumerable<string> ResolveOne(string path, bool literal)
     {
-        if (literal || !WildcardPattern.ContainsWildcardCharacters(path))
+        // An object in the pipeline has the full path of its file, which is meant itself, whatever characters are in it.
+        if (literal || !WildcardPattern.ContainsWildcardCharacters(path) || (path.StartsWith('/') && Path.Exists(path)))
             return TryResolveNew(path, out var single) ? [single] : [];
 
         try
