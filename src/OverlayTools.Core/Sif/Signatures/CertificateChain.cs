@@ -1,3 +1,4 @@
+using System.Formats.Asn1;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
@@ -22,7 +23,26 @@ internal sealed class CertificateChain : IDisposable
     public string Subject => _certificates[0].Subject;
 
     /// <summary>Its key, a SubjectPublicKeyInfo.</summary>
-    public byte[] PublicKey() => _certificates[0].PublicKey.ExportSubjectPublicKeyInfo();
+    public byte[] PublicKey()
+    {
+        // .NET 8 and 9 cannot export a key whose algorithm has no parameters, as Ed25519 (RFC 8410, section 3): they have empty ones
+        // then, and .NET 10 none.
+        var key = _certificates[0].PublicKey;
+        var writer = new AsnWriter(AsnEncodingRules.DER);
+        using (writer.PushSequence())
+        {
+            using (writer.PushSequence())
+            {
+                writer.WriteObjectIdentifier(key.Oid.Value!);
+                if (key.EncodedParameters?.RawData is { Length: > 0 } parameters)
+                    writer.WriteEncodedValue(parameters);
+            }
+
+            writer.WriteBitString(key.EncodedKeyValue.RawData);
+        }
+
+        return writer.Encode();
+    }
 
     /// <summary>Reads a certificate, and checks it.</summary>
     /// <inheritdoc cref="SifVerificationKeys.AddCertificate"/>
