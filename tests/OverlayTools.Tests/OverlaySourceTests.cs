@@ -139,7 +139,7 @@ public sealed class OverlaySourceTests : IDisposable
     [Fact]
     public void Failures_name_their_cause_and_leave_nothing()
     {
-        Sh("mkdir w && cd w && ln -s /etc a && tar -cf ../evil.tar a && rm a && mkdir a && touch a/passwd && tar -rf ../evil.tar a/passwd; printf '\\375\\067\\172\\130\\132\\000rest' > ../source.tar.xz");
+        Sh("mkdir w && cd w && ln -s /etc a && tar -cf ../evil.tar a && rm a && mkdir a && touch a/passwd && tar -rf ../evil.tar a/passwd; printf '\\375\\067\\172\\130\\132\\000rest' > ../source.tar.xz; mkfifo ../pipe");
         File.WriteAllText(_directory["text"], new string('x', 700));
         File.WriteAllText(_directory["empty"], "");
         foreach (var (script, id) in new[]
@@ -152,6 +152,8 @@ public sealed class OverlaySourceTests : IDisposable
             ("Measure-OverlaySource source.tar.xz", ErrorIds.TarUnsupported),
             ("New-OverlayImage o.img -Source source -CreateDirectory /large/below", ErrorIds.InvalidDirectoryName),
             ("Measure-OverlaySource none", ErrorIds.OverlayFileNotFound),
+            ("Measure-OverlaySource pipe", ErrorIds.OverlayWrongFileType),
+            ("New-OverlayImage o.img -Source pipe", ErrorIds.OverlayWrongFileType),
         })
         {
             Assert.Empty(_session.Run(script));

@@ -1,4 +1,5 @@
 using OverlayTools.Ext;
+using OverlayTools.Native;
 
 namespace OverlayTools.Overlays;
 
@@ -42,8 +43,8 @@ internal sealed class OverlaySource : IDisposable
     /// <param name="owner">Who shall own every file; null keeps the owners.</param>
     /// <param name="progress">Told about bytes of an archive.</param>
     /// <param name="token">Stops the work.</param>
-    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFileNotFound"/>, or as
-    /// <see cref="ExtTarTree.Read"/>.</exception>
+    /// <exception cref="EngineException"><see cref="ErrorIds.OverlayFileNotFound"/>,
+    /// <see cref="ErrorIds.OverlayWrongFileType"/> for a named pipe or the like, or as <see cref="ExtTarTree.Read"/>.</exception>
     /// <exception cref="IOException">Something cannot be read.</exception>
     public static OverlaySource Open(
         string path, string? spoolDirectory, (uint UserId, uint GroupId)? owner,
@@ -54,8 +55,7 @@ internal sealed class OverlaySource : IDisposable
         if (!File.Exists(path))
             throw new EngineException(ErrorIds.OverlayFileNotFound, $"The source '{path}' does not exist.",
                 "Name a directory or a tar archive.", path);
-        // Members are looked up by position: a buffer would be filled in vain.
-        var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+        var file = OpenArchive(path);
         try
         {
             var archive = ExtTarTree.Read(file, spoolDirectory, owner, progress, token);
@@ -66,6 +66,18 @@ internal sealed class OverlaySource : IDisposable
             file.Dispose();
             throw;
         }
+    }
+
+    private static FileStream OpenArchive(string path)
+    {
+        // A named pipe would wait for its other end, and is not read twice.
+        var handle = Native.Open.File(path, Native.Open.ReadOnly | Native.Open.NonBlock);
+        // Members are looked up by position: a buffer would be filled in vain.
+        if (Statx.Of(handle, path).FileType == Statx.RegularFile)
+            return new FileStream(handle, FileAccess.Read, bufferSize: 0);
+        handle.Dispose();
+        throw new EngineException(ErrorIds.OverlayWrongFileType, $"The source '{path}' is neither a directory nor a regular file.",
+            "Name a directory or a tar archive; what a program prints has to be in a file first.", path);
     }
 
     /// <summary>The size that an image gets when nobody says one: what the tree needs, and a quarter of that, but at
