@@ -91,7 +91,7 @@ internal static class ErrorKinds
         [ErrorIds.CheckpointNameInvalid] = (ErrorCategory.InvalidArgument, "Leave that character out."),
         [ErrorIds.HolesUnsupported] = (ErrorCategory.NotImplemented, "Copy the image to another file system."),
         [ErrorIds.DiskFull] = (ErrorCategory.ResourceUnavailable,
-            "Free space there, or choose another place; what was there is not lost."),
+            "Free space on that disk, or choose another place; what was there is not lost."),
         [ErrorIds.AccessDenied] = (ErrorCategory.PermissionDenied,
             "Check the owner and permissions of the file and its directory."),
         [ErrorIds.PathNotFileSystem] = (ErrorCategory.InvalidArgument, "Give a path of the file system."),
