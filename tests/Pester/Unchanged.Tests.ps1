@@ -185,7 +185,7 @@ Describe 'What writes' -Skip:($missing.Count -gt 0) -ForEach @{ every = $command
                     $shell.Stop()
                     try { $null = $shell.EndInvoke($running) } catch [Management.Automation.PipelineStoppedException] { $null = $_ }
                     Get-ChildItem $folder -Force | Where-Object Name -NotIn $names | ForEach-Object Name | Should -BeNullOrEmpty
-                    foreach ($image in [regex]::Matches($Line, '\b\w+\.(sif|img)\b').Value | Where-Object { (Test-Path $_) -and $_ -ne 'dirty.img' }) {
+                    foreach ($image in [regex]::Matches($Line, '\b\w+\.(sif|img)\b') | ForEach-Object Value | Where-Object { (Test-Path $_) -and $_ -ne 'dirty.img' }) {
                         if ($image -like '*.sif') {
                             $objects = @(Get-SifDescriptor $image)
                             $objects | Where-Object Fault | Should -BeNullOrEmpty -Because $image
