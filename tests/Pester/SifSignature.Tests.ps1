@@ -1,10 +1,11 @@
 BeforeDiscovery {
     $script:openssl = [bool](Get-Command openssl -CommandType Application -ErrorAction Ignore)
-    $script:apptainer = [bool](Get-Command apptainer -CommandType Application -ErrorAction Ignore)
+    $script:apptainer = [bool](Get-Command ($env:OVERLAYTOOLS_APPTAINER ? $env:OVERLAYTOOLS_APPTAINER : 'apptainer') -CommandType Application -ErrorAction Ignore)
 }
 
 BeforeAll {
     Import-Module ($env:OVERLAYTOOLS_MANIFEST ?? (Join-Path $PSScriptRoot '../../OverlayTools.psd1'))
+    if ($env:OVERLAYTOOLS_APPTAINER) { Set-Alias apptainer $env:OVERLAYTOOLS_APPTAINER }
 }
 
 Describe 'Signatures of SIF images' -Skip:(-not $openssl) {
