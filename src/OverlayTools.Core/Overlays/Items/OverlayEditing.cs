@@ -24,7 +24,15 @@ internal static class OverlayEditing
         using var file = OverlayFile.OpenExisting(path, Open.ReadWrite);
         var location = ImageContent.Single(OverlayLocation.Find(file, path, id), path);
         location.Lock(file, path, exclusive: true);
-        Run(location.Open(file), files, work, text => warn($"'{path}': {text}"), progress, token);
+        try
+        {
+            Run(location.Open(file), files, work, text => warn($"'{path}': {text}"), progress, token);
+        }
+        finally
+        {
+            // A process that is being started just now has a copy of the file until it runs its program.
+            FileLock.Release(file, 0, 0);
+        }
     }
 
     /// <summary>Does the work in a file system that nobody else uses.</summary>
