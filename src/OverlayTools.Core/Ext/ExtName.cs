@@ -35,6 +35,10 @@ public readonly struct ExtName : IEquatable<ExtName>
     /// <summary>The bytes.</summary>
     public ReadOnlySpan<byte> Bytes => _bytes;
 
+    /// <summary>The path of what has this name in a directory.</summary>
+    /// <param name="directory">The directory's path, without a slash at either end; empty for where paths start.</param>
+    internal byte[] Below(byte[] directory) => directory is [] ? Bytes.ToArray() : [.. directory, (byte)'/', .. Bytes];
+
     /// <summary>Whether the bytes are UTF-8, so that the text gives them back.</summary>
     public bool IsText
     {

@@ -50,7 +50,7 @@ internal static class OverlayRules
             foreach (var entry in fileSystem.ReadDirectory(directory.Number))
             {
                 var path = $"{directory.Path}/{entry.Name}";
-                if (entry.Name.Bytes.StartsWith(".wh."u8) && findings.Count < MostFindings)
+                if (entry.Name.Bytes.StartsWith(OverlayMarks.Prefix) && findings.Count < MostFindings)
                     findings.Add(new OverlayFinding(OverlayRule.StrayWhiteout, "It is a file for the kernel, not a deletion.", path));
                 var isDirectory = entry.Type == ExtFileType.Directory
                     || (entry.Type == ExtFileType.Unknown && fileSystem.ReadInode(entry.Inode).FileType == ExtFileType.Directory);

@@ -71,7 +71,7 @@ internal sealed class DirectoryOverlay : IDisposable
                 throw new LinuxException("openat2", errno, Describe(at, names[done]));
             if (Statx.Of(found).FileType != Statx.Directory)
                 throw NodeInserter.NoDirectory(names[done]);
-            at = Join(at, names[done]);
+            at = names[done].Below(at);
         }
 
         return (at, 0);
@@ -83,7 +83,7 @@ internal sealed class DirectoryOverlay : IDisposable
 
     /// <summary>The path of a name as errors show it.</summary>
     public string Describe(byte[] directory, ExtName name) =>
-        System.IO.Path.Join(UpperPath, PrintableText.Show(Join(directory, name)));
+        System.IO.Path.Join(UpperPath, PrintableText.Show(name.Below(directory)));
 
     /// <inheritdoc/>
     public void Dispose()
@@ -92,7 +92,4 @@ internal sealed class DirectoryOverlay : IDisposable
         DirectoryLock.Release(_directory);
         _directory.Dispose();
     }
-
-    private static byte[] Join(byte[] directory, ExtName name) =>
-        directory is [] ? name.Bytes.ToArray() : [.. directory, (byte)'/', .. name.Bytes];
 }

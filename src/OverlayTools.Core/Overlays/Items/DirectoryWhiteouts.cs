@@ -14,8 +14,6 @@ internal static class DirectoryWhiteouts
 {
     private const uint NamedPermissions = 0x1C0; // 0700, as fuse-overlayfs makes them
 
-    private static readonly ExtName s_opaqueFile = new(".wh..wh..opq");
-
     /// <summary>Whether a name is hidden by a device that has it, and whether by a file beside it.</summary>
     public readonly record struct Marks(bool IsDevice, bool IsFile)
     {
@@ -62,10 +60,10 @@ internal static class DirectoryWhiteouts
     /// <exception cref="LinuxException">With the error number of the call.</exception>
     public static void MakeOpaque(SafeFileHandle directory, string describe)
     {
-        var set = OverlayMarks.OpaqueAttributes.Count(name => ExtendedAttributes.TrySet(directory, name, "y"u8) == 0);
+        var set = OverlayMarks.OpaqueAttributes.Count(name => ExtendedAttributes.TrySet(directory, name, OverlayMarks.Yes) == 0);
         // A disk without such attributes: the kernel takes it for no upper, and fuse-overlayfs looks for the file.
         if (set == 0)
-            MakeEmpty(directory, s_opaqueFile, describe);
+            MakeEmpty(directory, OverlayMarks.OpaqueFile, describe);
     }
 
     /// <summary>Gives a complete file, under a temporary name, the name of what is there: a directory cannot take the

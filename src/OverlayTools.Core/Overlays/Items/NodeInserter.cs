@@ -6,8 +6,6 @@ namespace OverlayTools.Overlays;
 /// that would hide them.</summary>
 internal sealed class NodeInserter
 {
-    private static readonly byte[] s_yes = "y"u8.ToArray();
-
     private readonly ExtEditor _editor;
     private readonly uint _upper;
     private readonly OverlayOwner _owner;
@@ -176,7 +174,7 @@ internal sealed class NodeInserter
     public static void MakeOpaque(ExtEditor editor, uint directory)
     {
         foreach (var attribute in OverlayMarks.OpaqueAttributes)
-            editor.SetAttribute(directory, attribute, s_yes);
+            editor.SetAttribute(directory, attribute, OverlayMarks.Yes);
     }
 
     private (uint Inode, bool IsBare) MakeFile(uint directory, ExtName name, ExtNode node, OverlayOwner owner)

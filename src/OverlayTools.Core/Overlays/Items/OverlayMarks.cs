@@ -32,21 +32,30 @@ internal static class OverlayMarks
         (FuseOpaque, OverlayMarkForms.FuseAttribute),
     ];
 
-    private static readonly ExtName s_opaqueFile = new(".wh..wh..opq");
-    private static readonly ExtName s_opaqueDevice = new(".wh..opq");
+    /// <summary>The file that makes its directory opaque for fuse-overlayfs.</summary>
+    public static readonly ExtName OpaqueFile = new(".wh..wh..opq");
+
+    /// <summary>The device that fuse-overlayfs leaves beside it, which nobody takes for anything.</summary>
+    public static readonly ExtName OpaqueDevice = new(".wh..opq");
+
+    /// <summary>What the attributes of an opaque directory hold.</summary>
+    public static readonly byte[] Yes = [(byte)'y'];
+
+    /// <summary>How the names of fuse-overlayfs's marks begin.</summary>
+    public static ReadOnlySpan<byte> Prefix => ".wh."u8;
 
     /// <summary>The attributes by which a directory is opaque for whoever mounts it.</summary>
     public static IEnumerable<string> OpaqueAttributes => s_opaque.Select(pair => pair.Name);
 
     /// <summary>The name of the file that hides another for fuse-overlayfs; null when it would be too long.</summary>
     public static ExtName? FileFor(ExtName name) =>
-        name.Bytes.Length + 4 <= ExtName.MaxLength ? new ExtName((byte[])[.. ".wh."u8, .. name.Bytes]) : default(ExtName?);
+        name.Bytes.Length + Prefix.Length <= ExtName.MaxLength ? new ExtName((byte[])[.. Prefix, .. name.Bytes]) : default(ExtName?);
 
     /// <summary>What an entry means, in which form, and the name of what it hides beside it.</summary>
     public static (OverlayItemMeaning Meaning, OverlayMarkForms Forms, ExtName? Hidden) Of(
         OverlayContent content, OverlayEntry entry, IReadOnlyDictionary<string, byte[]> attributes)
     {
-        if (entry.Parent is not null && (entry.Name == s_opaqueFile || entry.Name == s_opaqueDevice))
+        if (entry.Parent is not null && (entry.Name == OpaqueFile || entry.Name == OpaqueDevice))
             return (OverlayItemMeaning.OpaqueMark, OverlayMarkForms.NamedFile, default(ExtName?));
         if (entry.Parent is not null && HiddenByName(entry.Name) is { } hidden)
             return (OverlayItemMeaning.Whiteout, OverlayMarkForms.NamedFile, hidden);
@@ -59,10 +68,10 @@ internal static class OverlayMarks
     }
 
     /// <summary>Whether a name says that its directory is opaque.</summary>
-    public static bool IsOpaqueName(ExtName name) => name == s_opaqueFile || name == s_opaqueDevice;
+    public static bool IsOpaqueName(ExtName name) => name == OpaqueFile || name == OpaqueDevice;
 
     /// <summary>Whether a name says that a directory is opaque, for whoever reads such names.</summary>
-    public static bool IsOpaqueFile(ExtName name) => name == s_opaqueFile;
+    public static bool IsOpaqueFile(ExtName name) => name == OpaqueFile;
 
     /// <summary>The forms in which the attributes of a directory say that it is opaque.</summary>
     public static OverlayMarkForms OpaqueForms(IReadOnlyDictionary<string, byte[]> attributes)
@@ -80,16 +89,16 @@ internal static class OverlayMarks
     private static OverlayMarkForms OpaqueForms(
         OverlayContent content, OverlayEntry directory, IReadOnlyDictionary<string, byte[]> attributes) =>
         OpaqueForms(attributes)
-        | (content.Find(directory, s_opaqueFile) is null ? OverlayMarkForms.None : OverlayMarkForms.NamedFile);
+        | (content.Find(directory, OpaqueFile) is null ? OverlayMarkForms.None : OverlayMarkForms.NamedFile);
 
     /// <summary>Whether an attribute says that a directory is opaque. Only "y" means it: with "x" the directory has
     /// whiteouts in the form of attributes (<c>ovl_check_opaqueness</c>).</summary>
     public static bool Says(IReadOnlyDictionary<string, byte[]> attributes, string name) =>
-        attributes.TryGetValue(name, out var value) && value is [(byte)'y'];
+        attributes.TryGetValue(name, out var value) && value.AsSpan().SequenceEqual(Yes);
 
     /// <summary>What a file of this name hides for fuse-overlayfs; null when it is no name of a mark.</summary>
     public static ExtName? HiddenByName(ExtName name) =>
-        name.Bytes.StartsWith(".wh."u8) && name.Bytes[4..] is var rest and not ([] or [(byte)'.'] or [(byte)'.', (byte)'.'])
+        name.Bytes.StartsWith(Prefix) && name.Bytes[Prefix.Length..] is var rest and not ([] or [(byte)'.'] or [(byte)'.', (byte)'.'])
             ? new ExtName(rest)
             : default(ExtName?);
 }

@@ -52,7 +52,7 @@ internal sealed class TreeWriter
     public void Require(byte[] directory, ExtName name, ExtNode node)
     {
         using var parent = OpenDirectory(directory);
-        _ = Look(parent, Join(directory, name), name, node);
+        _ = Look(parent, name.Below(directory), name, node);
     }
 
     /// <summary>Writes a file with all that hangs below it.</summary>
@@ -73,7 +73,7 @@ internal sealed class TreeWriter
         {
             _token.ThrowIfCancellationRequested();
             using var parent = OpenDirectory(next.Directory);
-            var path = Join(next.Directory, next.Name);
+            var path = next.Name.Below(next.Directory);
             var (isThere, isDirectory, hidden) = Look(parent, path, next.Name, next.Node);
             if (!isDirectory)
             {
@@ -118,9 +118,9 @@ internal sealed class TreeWriter
         {
             Make(directory, temporary, node, known, opaque: hidden.Any);
             if (hidden.IsDevice)
-                DirectoryWhiteouts.Place(parent, temporary, name, Describe(Join(directory, name)));
+                DirectoryWhiteouts.Place(parent, temporary, name, Describe(name.Below(directory)));
             else
-                Rename.In(parent, temporary.Bytes, name.Bytes, replace, Describe(Join(directory, name)));
+                Rename.In(parent, temporary.Bytes, name.Bytes, replace, Describe(name.Below(directory)));
             Uncover(parent, name, hidden);
         }
         catch (Exception error)
@@ -130,11 +130,11 @@ internal sealed class TreeWriter
                 _paths.Remove(lost);
             TreeRemover.Try(parent, temporary.Bytes);
             if (error is LinuxException { ErrorNumber: Errno.EEXIST })
-                throw AlreadyExists(Join(directory, name), error);
+                throw AlreadyExists(name.Below(directory), error);
             throw;
         }
 
-        var (from, to) = (Join(directory, temporary), Join(directory, name));
+        var (from, to) = (temporary.Below(directory), name.Below(directory));
         // What took the place of an earlier copy is not that file.
         if (!_placed.Add(Encoding.Latin1.GetString(to)))
         {
@@ -171,7 +171,7 @@ internal sealed class TreeWriter
             while (pending.TryPop(out var next))
             {
                 _token.ThrowIfCancellationRequested();
-                var path = Join(next.Directory, next.Name);
+                var path = next.Name.Below(next.Directory);
                 if (next.Node.Type == ExtFileType.Directory)
                 {
                     MakeDirectory(next.Directory, path, next.Name, opaque && made.Count == 0);
@@ -209,7 +209,7 @@ internal sealed class TreeWriter
     {
         using var parent = OpenDirectory(directory);
         using var file = Openat2.Beneath(_root, other, Open.PathOnly, Describe(other));
-        Linkat.Add(file, parent, name.Bytes, Describe(Join(directory, name)));
+        Linkat.Add(file, parent, name.Bytes, Describe(name.Below(directory)));
     }
 
     private void MakeFile(SmallFiles? small, byte[] directory, byte[] path, ExtName name, ExtNode node, List<ExtNode> known)
@@ -300,9 +300,6 @@ internal sealed class TreeWriter
         "Remove it first, or choose another place.", Describe(path));
 
     private string Describe(byte[] path) => Path.Join(_path, Encoding.UTF8.GetString(path));
-
-    private static byte[] Join(byte[] directory, ExtName name) =>
-        directory is [] ? name.Bytes.ToArray() : [.. directory, (byte)'/', .. name.Bytes];
 
     /// <summary>Bytes that are copied for a tree, each file once.</summary>
     private static long BytesIn(ExtNode start)

@@ -14,7 +14,6 @@ internal static class LayerMarks
     private const string User = "user.overlay.";
     private const string Fuse = "user.fuseoverlayfs.";
 
-    private static readonly byte[] s_yes = [(byte)'y'];
     private static readonly byte[] s_hasAttributeWhiteouts = [(byte)'x'];
 
     // What ties a layer to the layers that it was written on, and says nothing of its content (kernel, fs/overlayfs/
@@ -31,7 +30,7 @@ internal static class LayerMarks
 
     /// <summary>Whether a directory hides the base's, in any of the forms that are attributes.</summary>
     public static bool IsOpaque(IReadOnlyDictionary<string, byte[]> attributes) =>
-        OverlayMarks.OpaqueAttributes.Any(name => HasValue(attributes, name, s_yes));
+        OverlayMarks.OpaqueAttributes.Any(name => HasValue(attributes, name, OverlayMarks.Yes));
 
     /// <summary>Whether a directory may have deletions that are empty files with an attribute.</summary>
     public static bool HasAttributeWhiteouts(ExtNode directory) =>
@@ -57,8 +56,8 @@ internal static class LayerMarks
         var kept = attributes.Where(pair => !IsMark(pair.Key)).ToDictionary(pair => pair.Key, pair => pair.Value, StringComparer.Ordinal);
         if (opaque)
         {
-            kept[Trusted + "opaque"] = s_yes;
-            kept[User + "opaque"] = s_yes;
+            kept[Trusted + "opaque"] = OverlayMarks.Yes;
+            kept[User + "opaque"] = OverlayMarks.Yes;
         }
 
         return kept;

@@ -6,12 +6,6 @@ namespace OverlayTools.Overlays;
 /// which has its own, and what else a layer can have.</summary>
 internal sealed class LayerNormalizer(CancellationToken token)
 {
-    private static readonly ExtName s_opaqueFile = new(".wh..wh..opq");
-
-    // Not a mark: fuse-overlayfs leaves this device beside the file, and nobody takes it for anything. As a file it
-    // would be the deletion of ".opq".
-    private static readonly ExtName s_strayDevice = new(".wh..opq");
-
     private readonly Dictionary<ExtNode, ExtNode> _linked = new(ReferenceEqualityComparer.Instance);
 
     /// <summary>What was met.</summary>
@@ -48,7 +42,8 @@ internal sealed class LayerNormalizer(CancellationToken token)
     // Null for what is no file of the layer.
     private (ExtName Name, ExtNode Node)? MeaningOf(ExtNode directory, ExtName name, ExtNode node, bool hasAttributeWhiteouts)
     {
-        if (name == s_opaqueFile || (name == s_strayDevice && LayerMarks.IsWhiteout(node)))
+        // As a file, what is called like the device would be the deletion of ".opq".
+        if (name == OverlayMarks.OpaqueFile || (name == OverlayMarks.OpaqueDevice && LayerMarks.IsWhiteout(node)))
             return null;
         if (OverlayMarks.HiddenByName(name) is { } hidden)
         {
@@ -81,7 +76,7 @@ internal sealed class LayerNormalizer(CancellationToken token)
 
     private ExtNode Directory(ExtNode node)
     {
-        var byFile = node.Find(s_opaqueFile) is not null;
+        var byFile = node.Find(OverlayMarks.OpaqueFile) is not null;
         var opaque = byFile || LayerMarks.IsOpaque(node.Attributes);
         Summary.Files++;
         if (opaque)

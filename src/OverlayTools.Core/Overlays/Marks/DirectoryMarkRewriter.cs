@@ -15,9 +15,6 @@ internal static class DirectoryMarkRewriter
     private const uint MarkPermissions = 0b111_000_000;
     private const int MostAttributeBytes = 16;
 
-    private static readonly byte[] s_opaqueFile = ".wh..wh..opq"u8.ToArray();
-    private static readonly byte[] s_opaqueDevice = ".wh..opq"u8.ToArray();
-
     /// <summary>Rewrites them.</summary>
     /// <param name="upper">The directory <c>upper</c>, open for reading.</param>
     /// <param name="asRoot">Whether the attributes of root are set as well.</param>
@@ -45,9 +42,9 @@ internal static class DirectoryMarkRewriter
                 using (below)
                     done = Visit(below, asRoot, mayWrite, done, token);
             }
-            else if (name.AsSpan().SequenceEqual(s_opaqueFile))
+            else if (name.AsSpan().SequenceEqual(OverlayMarks.OpaqueFile.Bytes))
                 hasOpaqueFile = IsMark(directory, name);
-            else if (name.AsSpan().StartsWith(".wh."u8) && !name.AsSpan().StartsWith(".wh..wh."u8)
+            else if (name.AsSpan().StartsWith(OverlayMarks.Prefix) && !name.AsSpan().StartsWith(".wh..wh."u8)
                 && OverlayMarks.HiddenByName(new ExtName(name)) is { } hidden && IsMark(directory, name))
             {
                 if (mayWrite)
@@ -75,8 +72,8 @@ internal static class DirectoryMarkRewriter
             Set(directory, OverlayMarks.UserOpaque);
         if (asRoot && !byRoot)
             Set(directory, OverlayMarks.TrustedOpaque);
-        foreach (var file in hasFile ? new[] { s_opaqueFile, s_opaqueDevice } : [])
-            _ = Unlinkat.Try(directory, file, isDirectory: false);
+        foreach (var file in hasFile ? new[] { OverlayMarks.OpaqueFile, OverlayMarks.OpaqueDevice } : [])
+            _ = Unlinkat.Try(directory, file.Bytes, isDirectory: false);
         return done with { Opaque = done.Opaque + 1 };
     }
 
@@ -108,7 +105,7 @@ internal static class DirectoryMarkRewriter
 
     private static void Set(SafeFileHandle directory, string attribute)
     {
-        var errno = ExtendedAttributes.TrySet(directory, attribute, "y"u8);
+        var errno = ExtendedAttributes.TrySet(directory, attribute, OverlayMarks.Yes);
         if (errno != 0)
             throw new LinuxException("setxattr", errno, attribute);
     }

@@ -12,9 +12,6 @@ internal static class ForeignMarks
 {
     private const uint MarkPermissions = 0b111_000_000;
 
-    private static readonly ExtName s_opaqueFile = new(".wh..wh..opq");
-    private static readonly ExtName s_opaqueDevice = new(".wh..opq");
-
     /// <summary>Finds the directories that have any.</summary>
     /// <param name="fileSystem">The image.</param>
     /// <param name="token">Stops the search.</param>
@@ -42,15 +39,15 @@ internal static class ForeignMarks
                 if (type == ExtFileType.Directory)
                 {
                     if (seen.Add(entry.Inode))
-                        pending.Push((entry.Inode, OpaqueDirectory.Join(next.Path, entry.Name)));
+                        pending.Push((entry.Inode, entry.Name.Below(next.Path)));
                 }
-                else if (entry.Name.Bytes.StartsWith(".wh."u8))
+                else if (entry.Name.Bytes.StartsWith(OverlayMarks.Prefix))
                     Sort(fileSystem, entry, type, whiteouts, opaqueFiles);
             }
 
             var attributes = fileSystem.ReadAttributes(directory);
             // The device alone is root's deletion of a file of the base that is called so.
-            if (!opaqueFiles.Contains(s_opaqueFile))
+            if (!opaqueFiles.Contains(OverlayMarks.OpaqueFile))
                 opaqueFiles.Clear();
             if (opaqueFiles.Count > 0 || OverlayMarks.OpaqueForms(attributes) != OverlayMarkForms.None)
                 opaque?.Invoke(new OpaqueDirectory(directory, next.Path, attributes.ContainsKey(OverlayMarks.TrustedOrigin)));
@@ -63,12 +60,12 @@ internal static class ForeignMarks
         ExtFileSystem fileSystem, ExtDirectoryEntry entry, ExtFileType type, List<ExtName> whiteouts, List<ExtName> opaqueFiles)
     {
         var inode = fileSystem.ReadInode(entry.Inode);
-        if (entry.Name == s_opaqueFile)
+        if (entry.Name == OverlayMarks.OpaqueFile)
         {
             if (type == ExtFileType.RegularFile && inode.Size == 0)
                 opaqueFiles.Add(entry.Name);
         }
-        else if (entry.Name == s_opaqueDevice && type == ExtFileType.CharacterDevice && inode.Device is (0, 0))
+        else if (entry.Name == OverlayMarks.OpaqueDevice && type == ExtFileType.CharacterDevice && inode.Device is (0, 0))
             opaqueFiles.Add(entry.Name);
         // A file of the base may be called so, and root may have changed it: that one is not empty, or not of this mode.
         else if (type == ExtFileType.RegularFile && inode.Size == 0 && inode.Permissions == MarkPermissions

@@ -108,8 +108,8 @@ internal static class MarkRewriter
 
     private static void MakeOpaque(ExtEditor editor, uint directory, IReadOnlyList<ExtName> files)
     {
-        editor.SetAttribute(directory, OverlayMarks.TrustedOpaque, "y"u8.ToArray());
-        editor.SetAttribute(directory, OverlayMarks.UserOpaque, "y"u8.ToArray());
+        editor.SetAttribute(directory, OverlayMarks.TrustedOpaque, OverlayMarks.Yes);
+        editor.SetAttribute(directory, OverlayMarks.UserOpaque, OverlayMarks.Yes);
         if (editor.FileSystem.ReadAttributes(directory).ContainsKey(OverlayMarks.FuseOpaque))
             editor.RemoveAttribute(directory, OverlayMarks.FuseOpaque);
         foreach (var file in files)

@@ -12,8 +12,6 @@ internal sealed class OpaqueFiller(ExtEditor editor, LowerNames lower, Cancellat
 {
     private const int MostLinks = 30_000; // below EXT2_LINK_MAX, 32000
 
-    private static readonly byte[] s_yes = "y"u8.ToArray();
-
     private readonly HashSet<uint> _done = [];
     private (uint Inode, int Links) _whiteout;
 
@@ -38,7 +36,7 @@ internal sealed class OpaqueFiller(ExtEditor editor, LowerNames lower, Cancellat
                 names.Remove(entry.Name);
                 var type = entry.Type == ExtFileType.Unknown ? fileSystem.ReadInode(entry.Inode).FileType : entry.Type;
                 if (type == ExtFileType.Directory)
-                    pending.Push((entry.Inode, OpaqueDirectory.Join(next.Path, entry.Name)));
+                    pending.Push((entry.Inode, entry.Name.Below(next.Path)));
             }
 
             Fill(next.Inode, fileSystem.ReadInode(next.Inode), fileSystem.ReadAttributes(next.Inode), names);
@@ -51,7 +49,7 @@ internal sealed class OpaqueFiller(ExtEditor editor, LowerNames lower, Cancellat
         // what is deleted in it later is looked for.
         foreach (var (name, value) in new[]
         {
-            (OverlayMarks.TrustedOpaque, s_yes), (OverlayMarks.UserOpaque, s_yes),
+            (OverlayMarks.TrustedOpaque, OverlayMarks.Yes), (OverlayMarks.UserOpaque, OverlayMarks.Yes),
             (OverlayMarks.TrustedOrigin, []), (OverlayMarks.UserOrigin, []),
         })
         {
@@ -61,7 +59,7 @@ internal sealed class OpaqueFiller(ExtEditor editor, LowerNames lower, Cancellat
 
         // In the order of the names, so that the same run makes the same image. A file called like a mark of
         // fuse-overlayfs would, as a device, be one.
-        foreach (var name in names.Where(name => !name.Bytes.StartsWith(".wh."u8)).Order(ExtName.ByBytes))
+        foreach (var name in names.Where(name => !name.Bytes.StartsWith(OverlayMarks.Prefix)).Order(ExtName.ByBytes))
         {
             token.ThrowIfCancellationRequested();
             editor.CommitIfLarge();
